@@ -1,0 +1,33 @@
+/* blk.h - random-access storage: a file, a mapping, or a test double. */
+#ifndef CORE_BLK_H
+#define CORE_BLK_H
+#include <stddef.h>
+#include <stdint.h>
+#include "core/err.h"
+
+/* Every call moves exactly n bytes or fails; offsets beyond the size fail with E_LIMIT. */
+struct blk {
+    err      (*read_at)(struct blk *, void *p, size_t n, uint64_t at);
+    err      (*write_at)(struct blk *, const void *p, size_t n, uint64_t at);
+    err      (*sync)(struct blk *);                   /* durable when it returns OK */
+    uint64_t (*size)(struct blk *);
+    void     (*close)(struct blk *);                  /* also frees the blk itself */
+};
+void blk_close(struct blk **b);
+#define BLK __attribute__((cleanup(blk_close))) struct blk *
+
+/* Over an open file descriptor; its present size is the size. Takes *fd. */
+err blk_from_fd(struct blk **out, int *fd);
+
+/* Test double in memory: writes become durable only at sync(). After `stop_after`
+ * writes and syncs (0 = never) every call fails with E_IO: the power is out.
+ * blk_power_back() gives what a restart would find: all synced bytes, and of the
+ * writes since then the first `kept`, the last of them torn in half. */
+struct blk_power { unsigned long calls, stop_after, kept; };
+err blk_volatile(struct blk **out, uint64_t size, struct blk_power *p);
+err blk_power_back(struct blk *b);
+/* Test filter: call number `fail_at` (from 1) fails with E_IO. Takes *inner. */
+struct blk_faults { unsigned long calls, fail_at; };
+err blk_faulty(struct blk **out, struct blk **inner, struct blk_faults *f);
+
+#endif

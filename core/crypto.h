@@ -1,0 +1,34 @@
+/* crypto.h - keyed work on secrets (libcrypto). Only holdfastd links this. */
+#ifndef CORE_CRYPTO_H
+#define CORE_CRYPTO_H
+#include <stddef.h>
+#include <stdint.h>
+#include "core/err.h"
+#include "core/hash.h"
+#include "core/secret.h"
+
+enum { GCM_KEY = 32, GCM_NONCE = 12, GCM_TAG = 16 };
+
+/* Once, before sandbox_enter(): fetch every algorithm, make libcrypto wipe what
+ * it frees, and touch its random generator, so that no file is needed later. */
+err crypto_warm_up(void);
+
+/* HKDF-SHA256 (RFC 5869) of `ikm` into a new secret of `len` bytes (<= 255*32). */
+err hkdf_sha256(secret **out, size_t len, const secret *ikm,
+                const void *salt, size_t salt_len, const void *info, size_t info_len);
+/* HMAC-SHA256 under a secret key, over pieces. */
+err secret_hmac_sha256(uint8_t out[static 32], const secret *key, const struct bytes *pieces, size_t count);
+
+/* AES-256-GCM (NIST SP 800-38D), 96-bit nonce, 128-bit tag, for many messages
+ * under one key: a key schedule is made once. `in` and `out` may be the same. */
+struct gcm;
+err  gcm_open_key(struct gcm **out, const secret *key);               /* key of 32 bytes */
+void gcm_close_key(struct gcm **g);
+err  gcm_seal(struct gcm *g, uint8_t *out, uint8_t tag[static 16], const uint8_t nonce[static 12],
+              const void *aad, size_t aad_len, const uint8_t *in, size_t n);
+/* Fails: E_AUTH, with `out` zeroed. */
+err  gcm_unseal(struct gcm *g, uint8_t *out, const uint8_t tag[static 16], const uint8_t nonce[static 12],
+                const void *aad, size_t aad_len, const uint8_t *in, size_t n);
+#define GCM __attribute__((cleanup(gcm_close_key))) struct gcm *
+
+#endif
