@@ -1,0 +1,119 @@
+/* wire.h - every message between roles. Bodies are fixed layouts over core/buf.h,
+ * little-endian; `var` is a u32 length and the bytes. A channel not listed does not exist. */
+#ifndef DAEMON_WIRE_H
+#define DAEMON_WIRE_H
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/buf.h"
+#include "core/err.h"
+
+enum wire_type {
+    /* init -> role, on the control channel */
+    CTL_CONFIG = 1,      /* struct daemon_config, whole                                          */
+    CTL_GIVE,            /* u8 what (role_id or GIVE_*), u8 instance; a descriptor beside it      */
+    CTL_GO,              /* all given: enter the sandbox                                          */
+    CTL_STOP,            /* finish what is begun, then end with status 0                          */
+    /* role -> init */
+    CTL_READY,           /* sandboxed                                                             */
+    CTL_WANT,            /* u8 GIVE_EGRESS, u8 which (EGRESS_*) | u8 GIVE_PARENT, u8 0 -> CTL_GIVE | MSG_ERROR */
+    CTL_IMAGE_NEW,       /* disk: u64 size: drop any image, make an empty one -> CTL_GIVE GIVE_IMAGE */
+    CTL_IMAGE_FORMAT,    /* disk: make a file system on the image -> CTL_DONE                     */
+    CTL_MOUNT,           /* disk: attach and mount -> CTL_DONE                                    */
+    CTL_FREEZE,          /* disk -> CTL_DONE; init thaws by itself after 10 s                      */
+    CTL_THAW,
+    CTL_SERVING,         /* keeper: u8 phase; logged                                              */
+    CTL_DONE,
+
+    /* web <-> keeper */
+    KEEPER_SETUP = 0x20, /* wire_setup -> KEEPER_SETUP_IS: u8 enum setup_verdict                  */
+    KEEPER_SETUP_IS,
+    KEEPER_STATE,        /* keeper -> web, unasked, at every change: wire_state                    */
+
+    /* web <-> judge */
+    JUDGE_SIGN = 0x30,   /* u64 request id, then the request as signer/emulate.h lays it out -> JUDGE_VERDICT */
+    JUDGE_VERDICT,       /* u16 HTTP status, var public text, u32 n, n x { u32 input, u8 annex kept, 64 signature } */
+
+    /* judge <-> sign */
+    SIGN_PARAMS = 0x40,  /* empty -> SIGN_PARAMS_IS | MSG_ERROR E_STATE (no key yet)              */
+    SIGN_PARAMS_IS,      /* 33 master public key, u64 maximal weight                              */
+    SIGN_INPUT,          /* wire_sign -> SIGN_INPUT_IS: 64 signature | MSG_ERROR                  */
+    SIGN_INPUT_IS,
+    /* keeper -> sign */
+    SIGN_MASTER,         /* once; u8 profile, u64 maximal weight, then 32 secret -> SIGN_PUBLIC   */
+    SIGN_PUBLIC,         /* 33 master public key                                                  */
+
+    /* judge -> book, web -> book */
+    BOOK_RECORD = 0x50,  /* wire_entry -> BOOK_RECORDED: u64 row                                  */
+    BOOK_RECORDED,
+    BOOK_LIST,           /* u32 limit (<= 1000), u64 before (0: newest) -> BOOK_LISTED            */
+    BOOK_LISTED,         /* u64 total, u32 n, n x wire_entry with u64 row before each             */
+    /* disk <-> book */
+    BOOK_OPEN,           /* u8 fresh, 32 service id, var genesis document -> BOOK_OPENED          */
+    BOOK_OPENED,         /* u64 requests recorded                                                 */
+    BOOK_DIRTY,          /* book -> disk, unasked, after each commit                              */
+    BOOK_CLOSE,          /* -> BOOK_CLOSED; nothing is recorded after it                          */
+    BOOK_CLOSED,
+
+    /* keeper <-> disk */
+    DISK_RECORD_GET = 0x60, /* empty -> DISK_RECORD                                                */
+    DISK_RECORD,         /* u8 present, var service record                                        */
+    DISK_OPEN,           /* once; u8 fresh, 32 service id, u32 epoch, then 32 secret seal key; followed by DISK_GENESIS -> DISK_OPENED */
+    DISK_GENESIS,        /* var genesis document, var service record (kept with the first generation when fresh) */
+    DISK_OPENED,         /* u64 generation, u64 requests recorded                                 */
+    /* web <-> disk */
+    DISK_SEAL,           /* empty -> DISK_SEALED: wire_disk | MSG_ERROR                           */
+    DISK_SEALED,
+    DISK_STATE,          /* disk -> web, unasked, at every change: wire_disk                      */
+
+    /* keeper <-> fetch */
+    FETCH_DERIVE = 0x70, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
+    FETCH_DERIVED        /* u8 ok, u8 retryable, var error type, var CMS, var key id, var key origin, var request id */
+};
+
+enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
+enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASES };
+enum setup_verdict {
+    SETUP_DONE, SETUP_ALREADY, SETUP_KMS_FAILED, SETUP_KMS_EMPTY, SETUP_KMS_LENGTH,
+    SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED
+};
+enum { WIRE_TEXT = 240, WIRE_ARN = 256 };
+
+struct wire_setup { bool limited; uint64_t max_weight; char key_id[WIRE_ARN]; uint8_t blockhash[32]; /* as displayed */ };
+struct wire_state {
+    uint8_t phase, simulated, has_service;
+    uint8_t public_key[33], service_id[32];
+    uint32_t epoch;
+    char profile[32];
+    struct wire_setup settings;
+};
+struct wire_sign {
+    uint8_t merkle_root[32], has_backup, backup_root[32], output_key[32];
+    uint64_t index;
+    uint16_t sigmsg_len;
+    uint8_t sigmsg[256];
+};
+struct wire_entry {
+    uint64_t row, time;                  /* row 0 on the way in; unix seconds, set by book */
+    uint8_t  txid[32], request_hash[32];
+    uint16_t status;                     /* the HTTP status that the verdict is            */
+    uint32_t inputs, signed_inputs;
+    char     text[WIRE_TEXT];            /* the verdict's public words, or empty           */
+};
+struct wire_disk {
+    uint8_t  mounted, dirty, last_failed;
+    char     backend[8];
+    uint64_t generation, sealed_at, image_size, sealed_bytes, sealed_chunks, sealed_ms, freeze_us;
+};
+
+void wire_put_setup(struct wr *w, const struct wire_setup *s);
+void wire_get_setup(struct rd *r, struct wire_setup *s);
+void wire_put_state(struct wr *w, const struct wire_state *s);
+void wire_get_state(struct rd *r, struct wire_state *s);
+void wire_put_sign(struct wr *w, const struct wire_sign *s);
+void wire_get_sign(struct rd *r, struct wire_sign *s);
+void wire_put_entry(struct wr *w, const struct wire_entry *e);
+void wire_get_entry(struct rd *r, struct wire_entry *e);
+void wire_put_disk(struct wr *w, const struct wire_disk *d);
+void wire_get_disk(struct rd *r, struct wire_disk *d);
+
+#endif
