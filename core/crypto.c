@@ -1,0 +1,315 @@
+/* crypto.c - HKDF, HMAC and GCM over libcrypto's EVP.
+ *
+ * libcrypto keeps key schedules on its own heap: outside the arena, but in a
+ * process that cannot be dumped, and wiped when freed (crypto_warm_up). */
+#include "core/crypto.h"
+
+#include <limits.h>
+#include <malloc.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+
+/* libcrypto fails here for want of memory or by a fault of its own. Its queue of
+ * reasons is emptied: it may quote what it worked on, and nobody reads it. */
+#define CRYPTO_FAIL(what) do { ERR_clear_error(); FAIL(E_MEMORY, "libcrypto: %s", what); } while (0)
+
+static void *wiping_malloc(size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return n > 0 ? malloc(n) : NULL;
+}
+
+static void wiping_free(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    if (p)
+        mem_wipe(p, malloc_usable_size(p));
+    free(p);
+}
+
+/* realloc() may leave a copy behind; so always a new place, and the old wiped. */
+static void *wiping_realloc(void *p, size_t n, const char *file, int line)
+{
+    if (!p)
+        return wiping_malloc(n, file, line);
+    if (n == 0) {
+        wiping_free(p, file, line);
+        return NULL;
+    }
+    size_t old = malloc_usable_size(p);
+    void *q = malloc(n);
+    if (!q)
+        return NULL;
+    memcpy(q, p, old < n ? old : n);
+    wiping_free(p, file, line);
+    return q;
+}
+
+static err wipe_on_free(void)
+{
+    CRYPTO_malloc_fn m = NULL;
+    CRYPTO_realloc_fn r = NULL;
+    CRYPTO_free_fn f = NULL;
+    CRYPTO_get_mem_functions(&m, &r, &f);
+    if (f == wiping_free)
+        return OK;
+    if (!CRYPTO_set_mem_functions(wiping_malloc, wiping_realloc, wiping_free))
+        FAIL(E_STATE, "libcrypto was used before crypto_warm_up()");
+    return OK;
+}
+
+static void mac_ctx_free(EVP_MAC_CTX **c)
+{
+    EVP_MAC_CTX_free(*c);
+}
+#define MAC_CTX __attribute__((cleanup(mac_ctx_free))) EVP_MAC_CTX *
+
+/* A context for HMAC-SHA256 with its key in place: init with no key starts anew. */
+static err hmac_keyed(EVP_MAC_CTX **out, const uint8_t *key, size_t key_len)
+{
+    *out = NULL;
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    MAC_CTX c = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac);
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    if (!c || !EVP_MAC_init(c, key, key_len, params))
+        CRYPTO_FAIL("HMAC could not be keyed");
+    *out = c;
+    c = NULL;
+    return OK;
+}
+
+static err hmac_run(EVP_MAC_CTX *c, uint8_t out[static 32], const struct bytes *pieces, size_t count)
+{
+    size_t n = 0;
+    bool good = EVP_MAC_init(c, NULL, 0, NULL);
+    for (size_t i = 0; good && i < count; i++)
+        good = pieces[i].n == 0 || EVP_MAC_update(c, pieces[i].p, pieces[i].n);
+    if (!good || !EVP_MAC_final(c, out, &n, 32) || n != 32)
+        CRYPTO_FAIL("HMAC failed");
+    return OK;
+}
+
+static err hmac_bytes(uint8_t out[static 32], const uint8_t *key, size_t key_len,
+                      const struct bytes *pieces, size_t count)
+{
+    /* An empty key is legal (HKDF's absent salt), and a NULL one means "as before". */
+    static const uint8_t none[32];
+    MAC_CTX c = NULL;
+    TRY(hmac_keyed(&c, key_len > 0 ? key : none, key_len > 0 ? key_len : sizeof none));
+    return hmac_run(c, out, pieces, count);
+}
+
+err secret_hmac_sha256(uint8_t out[static 32], const secret *key, const struct bytes *pieces, size_t count)
+{
+    return hmac_bytes(out, secret_peek(key), secret_len(key), pieces, count);
+}
+
+/* RFC 5869 section 2.3: T(i) = HMAC(prk, T(i-1) || info || i). The last block
+ * may be longer than what is asked, so each goes through `t`. */
+static err hkdf_expand(uint8_t *out, size_t len, const uint8_t prk[static 32], const void *info,
+                       size_t info_len, uint8_t t[static 32])
+{
+    MAC_CTX c = NULL;
+    TRY(hmac_keyed(&c, prk, 32));
+    uint8_t i = 1;
+    for (size_t done = 0; done < len; i++) {
+        size_t n = len - done < 32 ? len - done : 32;
+        TRY(hmac_run(c, t, (struct bytes[]){ { t, done > 0 ? 32 : 0 }, { info, info_len }, { &i, 1 } }, 3));
+        memcpy(out + done, t, n);
+        done += n;
+    }
+    return OK;
+}
+
+static err hkdf_bytes(uint8_t *out, size_t len, const uint8_t *ikm, size_t ikm_len,
+                      const void *salt, size_t salt_len, const void *info, size_t info_len)
+{
+    uint8_t prk[32], t[32];
+    err e = hmac_bytes(prk, salt, salt_len, &(struct bytes){ ikm, ikm_len }, 1);
+    if (e.code == E_OK)
+        e = hkdf_expand(out, len, prk, info, info_len, t);
+    mem_wipe(prk, sizeof prk);
+    mem_wipe(t, sizeof t);
+    return e;
+}
+
+err hkdf_sha256(secret **out, size_t len, const secret *ikm,
+                const void *salt, size_t salt_len, const void *info, size_t info_len)
+{
+    *out = NULL;
+    if (len > 255 * 32)
+        FAIL(E_LIMIT, "HKDF gives at most 8160 bytes, not %zu", len);
+    SECRET s = NULL;
+    TRY(secret_new(&s, len));
+    TRY(hkdf_bytes(secret_reveal(s), len, secret_peek(ikm), secret_len(ikm),
+                   salt, salt_len, info, info_len));
+    secret_move(out, &s);
+    return OK;
+}
+
+struct gcm {
+    EVP_CIPHER_CTX *c;
+};
+
+void gcm_close_key(struct gcm **g)
+{
+    struct gcm *old = *g;
+    *g = NULL;
+    if (!old)
+        return;
+    EVP_CIPHER_CTX_free(old->c);
+    free(old);
+}
+
+static err gcm_of_bytes(struct gcm **out, const uint8_t key[static GCM_KEY])
+{
+    *out = NULL;
+    GCM g = calloc(1, sizeof *g);
+    if (!g)
+        FAIL(E_MEMORY, "no memory for a cipher");
+    EVP_CIPHER *aes = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    g->c = EVP_CIPHER_CTX_new();
+    bool good = aes && g->c && EVP_EncryptInit_ex2(g->c, aes, key, NULL, NULL);
+    EVP_CIPHER_free(aes);
+    if (!good)
+        CRYPTO_FAIL("AES-256-GCM could not be keyed");
+    *out = g;
+    g = NULL;
+    return OK;
+}
+
+err gcm_open_key(struct gcm **out, const secret *key)
+{
+    *out = NULL;
+    if (secret_len(key) != GCM_KEY)
+        FAIL(E_FORMAT, "an AES-256 key of %zu bytes", secret_len(key));
+    return gcm_of_bytes(out, secret_peek(key));
+}
+
+/* Nonce, associated data and bytes; the key stays as it was set. */
+static err gcm_run(EVP_CIPHER_CTX *c, int sealing, uint8_t *out, const uint8_t nonce[static 12],
+                   const void *aad, size_t aad_len, const uint8_t *in, size_t n)
+{
+    if (n > INT_MAX || aad_len > INT_MAX)
+        FAIL(E_LIMIT, "%zu bytes and %zu beside them are too many for one call", n, aad_len);
+    int did = 0;
+    if (!EVP_CipherInit_ex2(c, NULL, NULL, nonce, sealing, NULL))
+        CRYPTO_FAIL("AES-256-GCM refused a nonce");
+    if (aad_len > 0 && !EVP_CipherUpdate(c, NULL, &did, aad, (int)aad_len))
+        CRYPTO_FAIL("AES-256-GCM refused associated data");
+    if (n > 0 && (!EVP_CipherUpdate(c, out, &did, in, (int)n) || did != (int)n))
+        CRYPTO_FAIL("AES-256-GCM failed");
+    return OK;
+}
+
+err gcm_seal(struct gcm *g, uint8_t *out, uint8_t tag[static 16], const uint8_t nonce[static 12],
+             const void *aad, size_t aad_len, const uint8_t *in, size_t n)
+{
+    uint8_t none[16];
+    int did = 0;
+    TRY(gcm_run(g->c, 1, out, nonce, aad, aad_len, in, n));
+    if (!EVP_CipherFinal_ex(g->c, none, &did) ||
+        !EVP_CIPHER_CTX_ctrl(g->c, EVP_CTRL_AEAD_GET_TAG, GCM_TAG, tag))
+        CRYPTO_FAIL("AES-256-GCM gave no tag");
+    return OK;
+}
+
+err gcm_unseal(struct gcm *g, uint8_t *out, const uint8_t tag[static 16], const uint8_t nonce[static 12],
+               const void *aad, size_t aad_len, const uint8_t *in, size_t n)
+{
+    uint8_t none[16], want[GCM_TAG];
+    int did = 0;
+    memcpy(want, tag, sizeof want);
+    err e = gcm_run(g->c, 0, out, nonce, aad, aad_len, in, n);
+    bool good = e.code == E_OK && EVP_CIPHER_CTX_ctrl(g->c, EVP_CTRL_AEAD_SET_TAG, GCM_TAG, want) &&
+                EVP_CipherFinal_ex(g->c, none, &did);
+    if (good)
+        return OK;
+    /* What was opened before the tag was checked must not be used by anyone. */
+    mem_wipe(out, n);
+    ERR_clear_error();
+    TRY(e);
+    FAIL(E_AUTH, "a sealed message of %zu bytes is not authentic", n);
+}
+
+/* RFC 5869 test case 1. */
+static err check_hkdf(void)
+{
+    static const uint8_t want[42] = {
+        0x3c, 0xb2, 0x5f, 0x25, 0xfa, 0xac, 0xd5, 0x7a, 0x90, 0x43, 0x4f, 0x64, 0xd0, 0x36,
+        0x2f, 0x2a, 0x2d, 0x2d, 0x0a, 0x90, 0xcf, 0x1a, 0x5a, 0x4c, 0x5d, 0xb0, 0x2d, 0x56,
+        0xec, 0xc4, 0xc5, 0xbf, 0x34, 0x00, 0x72, 0x08, 0xd5, 0xb8, 0x87, 0x18, 0x58, 0x65,
+    };
+    uint8_t ikm[22], salt[13], info[10], okm[sizeof want];
+    memset(ikm, 0x0b, sizeof ikm);
+    for (uint8_t i = 0; i < sizeof salt; i++)
+        salt[i] = i;
+    for (uint8_t i = 0; i < sizeof info; i++)
+        info[i] = (uint8_t)(0xf0 + i);
+    TRY(hkdf_bytes(okm, sizeof okm, ikm, sizeof ikm, salt, sizeof salt, info, sizeof info));
+    MUST(memcmp(okm, want, sizeof want) == 0);
+    return OK;
+}
+
+/* McGrew and Viega, "The Galois/Counter Mode of Operation", test case 14. */
+static err check_gcm(void)
+{
+    static const uint8_t want[16] = { 0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e,
+                                      0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18 };
+    static const uint8_t want_tag[16] = { 0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0,
+                                          0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19 };
+    static const uint8_t zero[32];
+    uint8_t out[16], tag[16];
+    GCM g = NULL;
+    TRY(gcm_of_bytes(&g, zero));
+    TRY(gcm_seal(g, out, tag, zero, NULL, 0, zero, sizeof out));
+    MUST(memcmp(out, want, sizeof want) == 0 && memcmp(tag, want_tag, sizeof tag) == 0);
+    TRY(gcm_unseal(g, out, tag, zero, NULL, 0, out, sizeof out));
+    MUST(memcmp(out, zero, sizeof out) == 0);
+    return OK;
+}
+
+/* FIPS 180-2 appendix B.1, and its kin: the hashes other parts use. */
+static err check_digests(void)
+{
+    static const char *const names[] = { "SHA256", "SHA384", "SHA512", "SHA1", "RIPEMD160" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint8_t out[EVP_MAX_MD_SIZE];
+        size_t n = 0;
+        if (!EVP_Q_digest(NULL, names[i], NULL, "abc", 3, out, &n))
+            CRYPTO_FAIL(names[i]);
+        MUST(i != 0 || (n == 32 && out[0] == 0xba && out[31] == 0xad));
+    }
+    return OK;
+}
+
+err crypto_warm_up(void)
+{
+    TRY(wipe_on_free());
+    /* No configuration file may change what an algorithm's name stands for. */
+    if (!OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_ADD_ALL_CIPHERS |
+                             OPENSSL_INIT_ADD_ALL_DIGESTS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL))
+        CRYPTO_FAIL("it could not be started");
+    uint8_t random[32], private_random[32];
+    if (RAND_bytes(random, sizeof random) != 1 || RAND_priv_bytes(private_random, sizeof private_random) != 1)
+        CRYPTO_FAIL("its random generator could not be seeded");
+    mem_wipe(private_random, sizeof private_random);
+    TRY(check_digests());
+    TRY(check_hkdf());
+    return check_gcm();
+}
