@@ -51,7 +51,7 @@ static bool parse_number(const char *s, size_t n, uint64_t max, uint64_t *out)
 static bool parse_vsock(struct place *p, const char *s)
 {
     const char *colon = strchr(s, ':');
-    uint64_t cid = VMADDR_CID_ANY, port = 0;
+    uint64_t cid = (unsigned)VMADDR_CID_ANY, port = 0;
     if (!colon)
         return false;
     size_t n = (size_t)(colon - s);
