@@ -1,0 +1,559 @@
+#!/usr/bin/env python3
+"""Check what the signer answered, with none of its code.
+
+Python's standard library only: curve arithmetic, transaction encoding, BIP341 sighash, BIP340
+verification, child keys and addresses are all written out here from the BIPs. Slow and
+variable-time on purpose: nothing secret is ever given to it.
+
+  bip341_verify.py --request FILE --response FILE [--public-key HEX]
+      every input that the signer changed carries a valid key-path signature for the output it
+      spends, and nothing else in the transaction moved. With --public-key the output keys
+      are derived too. Exit 0: so it is. Exit 1: no, and the reason on standard error.
+  bip341_verify.py --address --public-key HEX --script HEX [--script HEX ...] [--backup-root HEX] [--network N]
+      where to pay so that one of the scripts (a balanced tree over them) can spend.
+  bip341_verify.py --selftest
+  bip341_verify.py --vectors DIR    BIP340's and BIP341's published vectors; exit 77 if they are absent
+"""
+import argparse
+import csv
+import hashlib
+import hmac
+import json
+import os
+import sys
+
+P = 2**256 - 2**32 - 977
+N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+G = (0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798,
+     0x483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8)
+
+
+class Wrong(Exception):
+    """The thing under test is not as it should be."""
+
+
+# ---- the curve ----
+
+def point_add(a, b):
+    if a is None:
+        return b
+    if b is None:
+        return a
+    if a[0] == b[0]:
+        if (a[1] + b[1]) % P == 0:
+            return None
+        slope = 3 * a[0] * a[0] * pow(2 * a[1], -1, P) % P
+    else:
+        slope = (b[1] - a[1]) * pow(b[0] - a[0], -1, P) % P
+    x = (slope * slope - a[0] - b[0]) % P
+    return x, (slope * (a[0] - x) - a[1]) % P
+
+
+def point_mul(k, a):
+    total = None
+    while k:
+        if k & 1:
+            total = point_add(total, a)
+        a = point_add(a, a)
+        k >>= 1
+    return total
+
+
+def lift_x(x):
+    if x >= P:
+        raise Wrong("an x that is not in the field")
+    square = (pow(x, 3, P) + 7) % P
+    y = pow(square, (P + 1) // 4, P)
+    if y * y % P != square:
+        raise Wrong("an x that is on no point")
+    return x, y if y % 2 == 0 else P - y
+
+
+def point_of(key):
+    if len(key) != 33 or key[0] not in (2, 3):
+        raise Wrong("not a compressed public key")
+    x, y = lift_x(int.from_bytes(key[1:], "big"))
+    return x, y if y % 2 == key[0] - 2 else P - y
+
+
+def compressed(a):
+    return bytes([2 + a[1] % 2]) + a[0].to_bytes(32, "big")
+
+
+# ---- hashes ----
+
+def sha256(b):
+    return hashlib.sha256(b).digest()
+
+
+def tagged(tag, b):
+    t = sha256(tag.encode())
+    return sha256(t + t + b)
+
+
+def schnorr_verify(key, msg, sig):
+    """BIP340, for a message of any length."""
+    if len(key) != 32 or len(sig) != 64:
+        return False
+    try:
+        a = lift_x(int.from_bytes(key, "big"))
+    except Wrong:
+        return False
+    r, s = int.from_bytes(sig[:32], "big"), int.from_bytes(sig[32:], "big")
+    if r >= P or s >= N:
+        return False
+    e = int.from_bytes(tagged("BIP0340/challenge", sig[:32] + key + msg), "big") % N
+    got = point_add(point_mul(s, G), point_mul(N - e if e else 0, a))
+    return got is not None and got[1] % 2 == 0 and got[0] == r
+
+
+# ---- bytes of transactions ----
+
+def compact(n):
+    if n < 0xFD:
+        return bytes([n])
+    for mark, size in ((0xFD, 2), (0xFE, 4), (0xFF, 8)):
+        if n < 1 << 8 * size:
+            return bytes([mark]) + n.to_bytes(size, "little")
+    raise Wrong("a number too large for CompactSize")
+
+
+def with_size(b):
+    return compact(len(b)) + b
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        if self.at + n > len(self.data):
+            raise Wrong("a transaction that is cut short")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def number(self, n):
+        return int.from_bytes(self.take(n), "little")
+
+    def compact(self):
+        first = self.number(1)
+        return first if first < 0xFD else self.number({0xFD: 2, 0xFE: 4, 0xFF: 8}[first])
+
+    def string(self):
+        return self.take(self.compact())
+
+
+def tx_from_hex(text):
+    r = Reader(bytes.fromhex(text))
+    tx = {"version": int.from_bytes(r.take(4), "little", signed=True), "in": [], "out": []}
+    segwit = r.data[4:6] == b"\x00\x01"
+    if segwit:
+        r.take(2)
+    for _ in range(r.compact()):
+        tx["in"].append({"txid": r.take(32), "vout": r.number(4), "script_sig": r.string(),
+                         "sequence": r.number(4), "witness": []})
+    for _ in range(r.compact()):
+        tx["out"].append({"value": r.number(8), "script": r.string()})
+    if segwit:
+        for i in tx["in"]:
+            i["witness"] = [r.string() for _ in range(r.compact())]
+    tx["locktime"] = r.number(4)
+    if r.at != len(r.data):
+        raise Wrong("bytes after the transaction")
+    return tx
+
+
+def tx_from_json(obj):
+    """The API's object, or a transaction in hex."""
+    if isinstance(obj, str):
+        return tx_from_hex(obj)
+    ins = []
+    for i in obj["input"]:
+        txid, vout = i["previous_output"].split(":")
+        ins.append({"txid": bytes.fromhex(txid)[::-1], "vout": int(vout), "sequence": i["sequence"],
+                    "script_sig": bytes.fromhex(i["script_sig"]),
+                    "witness": [bytes.fromhex(w) for w in i["witness"]]})
+    return {"version": obj["version"], "locktime": obj["lock_time"], "in": ins, "out": outs_from_json(obj["output"])}
+
+
+def outs_from_json(outs):
+    return [{"value": o["value"], "script": bytes.fromhex(o["script_pubkey"])} for o in outs]
+
+
+def out_bytes(o):
+    return o["value"].to_bytes(8, "little") + with_size(o["script"])
+
+
+def tx_bytes(tx, witness=True):
+    witness = witness and any(i["witness"] for i in tx["in"])
+    b = tx["version"].to_bytes(4, "little", signed=True) + (b"\x00\x01" if witness else b"")
+    b += compact(len(tx["in"]))
+    for i in tx["in"]:
+        b += i["txid"] + i["vout"].to_bytes(4, "little") + with_size(i["script_sig"]) + i["sequence"].to_bytes(4, "little")
+    b += compact(len(tx["out"])) + b"".join(out_bytes(o) for o in tx["out"])
+    if witness:
+        for i in tx["in"]:
+            b += compact(len(i["witness"])) + b"".join(with_size(w) for w in i["witness"])
+    return b + tx["locktime"].to_bytes(4, "little")
+
+
+def tx_weight(tx):
+    return 3 * len(tx_bytes(tx, False)) + len(tx_bytes(tx))
+
+
+# ---- BIP341 ----
+
+def sigmsg(tx, spent, index, hash_type=0, annex=None):
+    """The key path's message, with its epoch."""
+    if hash_type not in (0, 1, 2, 3, 0x81, 0x82, 0x83):
+        raise Wrong("an unknown hash type")
+    if len(spent) != len(tx["in"]):
+        raise Wrong("not as many spent outputs as inputs")
+    anyone, kind = hash_type & 0x80, hash_type & 3
+    this = tx["in"][index]
+    outpoint = lambda i: i["txid"] + i["vout"].to_bytes(4, "little")
+    b = bytes([0, hash_type]) + tx["version"].to_bytes(4, "little", signed=True) + tx["locktime"].to_bytes(4, "little")
+    if not anyone:
+        b += sha256(b"".join(outpoint(i) for i in tx["in"]))
+        b += sha256(b"".join(o["value"].to_bytes(8, "little") for o in spent))
+        b += sha256(b"".join(with_size(o["script"]) for o in spent))
+        b += sha256(b"".join(i["sequence"].to_bytes(4, "little") for i in tx["in"]))
+    if kind < 2:
+        b += sha256(b"".join(out_bytes(o) for o in tx["out"]))
+    b += bytes([0 if annex is None else 1])
+    if anyone:
+        b += outpoint(this) + out_bytes(spent[index]) + this["sequence"].to_bytes(4, "little")
+    else:
+        b += index.to_bytes(4, "little")
+    if annex is not None:
+        b += sha256(with_size(annex))
+    if kind == 3:
+        if index >= len(tx["out"]):
+            raise Wrong("SINGLE without an output")
+        b += sha256(out_bytes(tx["out"][index]))
+    return b
+
+
+def sighash(tx, spent, index, hash_type=0, annex=None):
+    return tagged("TapSighash", sigmsg(tx, spent, index, hash_type, annex))
+
+
+def leaf_hash(script, version=0xC0):
+    return tagged("TapLeaf", bytes([version]) + with_size(script))
+
+
+def branch_hash(a, b):
+    return tagged("TapBranch", min(a, b) + max(a, b))
+
+
+def tree_root(hashes):
+    while len(hashes) > 1:
+        pairs = [hashes[i:i + 2] for i in range(0, len(hashes), 2)]
+        hashes = [branch_hash(*p) if len(p) == 2 else p[0] for p in pairs]
+    return hashes[0]
+
+
+def output_key(internal_x, root=None):
+    t = int.from_bytes(tagged("TapTweak", internal_x + (root or b"")), "big")
+    if t >= N:
+        raise Wrong("a tweak above the order")
+    q = point_add(lift_x(int.from_bytes(internal_x, "big")), point_mul(t, G))
+    if q is None:
+        raise Wrong("an output key at infinity")
+    return q[0].to_bytes(32, "big")
+
+
+def taproot_key(script):
+    return script[2:] if len(script) == 34 and script[:2] == b"\x51\x20" else None
+
+
+# ---- the rule: child keys and addresses ----
+
+def child_key(master, root):
+    t = int.from_bytes(hmac.new(master, root, hashlib.sha512).digest()[:32], "big") % N
+    q = point_add(point_of(master), point_mul(t, G))
+    if q is None:
+        raise Wrong("a child key at infinity")
+    return compressed(q)
+
+
+def emulated_key(master, root, backup=None):
+    return output_key(child_key(master, root)[1:], backup)
+
+
+CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+HRP = {"mainnet": "bc", "testnet": "tb", "signet": "tb", "regtest": "bcrt"}
+
+
+def p2tr_address(key, network="mainnet"):
+    """BIP350: the checksum is the remainder of a polynomial over GF(32)."""
+    number, hrp = int.from_bytes(key, "big") << 4, HRP[network]      # 256 bits and 4 of padding: 52 groups
+    groups = [1] + [number >> 5 * (51 - i) & 31 for i in range(52)]
+    state = 1
+    for g in [ord(c) >> 5 for c in hrp] + [0] + [ord(c) & 31 for c in hrp] + groups + [0] * 6:
+        top, state = state >> 25, (state & 0x1FFFFFF) << 5 ^ g
+        for i, gen in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+            state ^= gen if top >> i & 1 else 0
+    state ^= 0x2BC830A3
+    return hrp + "1" + "".join(CHARSET[g] for g in groups + [state >> 5 * (5 - i) & 31 for i in range(6)])
+
+
+def emulated_root(witness):
+    """The root that a script-path witness commits to, and its internal key; None when it is none."""
+    if len(witness) >= 2 and witness[-1][:1] == b"\x50":
+        witness = witness[:-1]
+    if len(witness) < 2:
+        return None
+    script, control = witness[-2], witness[-1]
+    if len(control) < 33 or (len(control) - 33) % 32 or len(control) > 33 + 32 * 128:
+        return None
+    node = leaf_hash(script, control[0] & 0xFE)
+    for at in range(33, len(control), 32):
+        node = branch_hash(node, control[at:at + 32])
+    return node, control[1:33]
+
+
+# ---- an answer against its request ----
+
+def check_same(before, after):
+    if (before["version"], before["locktime"], before["out"]) != (after["version"], after["locktime"], after["out"]):
+        raise Wrong("version, lock time or outputs were changed")
+    if len(before["in"]) != len(after["in"]):
+        raise Wrong("the number of inputs was changed")
+    for n, (a, b) in enumerate(zip(before["in"], after["in"])):
+        if any(a[k] != b[k] for k in ("txid", "vout", "sequence", "script_sig")):
+            raise Wrong(f"input {n} was changed beyond its witness")
+
+
+def check_input(tx, spent, n):
+    witness = tx["in"][n]["witness"]
+    key = taproot_key(spent[n]["script"])
+    if key is None:
+        raise Wrong(f"input {n} was signed, but spends no taproot output")
+    annex = witness[1] if len(witness) == 2 and witness[1][:2] == b"\x50\x00" else None
+    if len(witness) != (1 if annex is None else 2) or len(witness[0]) != 64:
+        raise Wrong(f"input {n}: not a 64-byte key-path signature, with at most a data annex")
+    if not schnorr_verify(key, sighash(tx, spent, n, 0, annex), witness[0]):
+        raise Wrong(f"input {n}: the signature does not verify")
+
+
+def check_derived(master, before, spent, backups, n):
+    found = emulated_root(before["in"][n]["witness"])
+    if found is None:
+        raise Wrong(f"input {n} was signed, but its emulated witness is no script path")
+    if emulated_key(master, found[0], backups.get(n)) != taproot_key(spent[n]["script"]):
+        raise Wrong(f"input {n}: the spent output is not derived from this master key")
+
+
+def verify_answer(request, response, master=None):
+    """Returns the indexes that carry a signature. Raises Wrong."""
+    before = tx_from_json(request["emulated_tx_to"])
+    after = tx_from_json(response["signed_tx"] if "signed_tx" in response else response["signed_transaction"])
+    spent = outs_from_json(request["actual_spent_outputs"])
+    backups = {int(k): bytes.fromhex(v) for k, v in (request.get("backup_merkle_roots") or {}).items()}
+    check_same(before, after)
+    signed = [n for n, (a, b) in enumerate(zip(before["in"], after["in"])) if a["witness"] != b["witness"]]
+    for n in signed:
+        check_input(after, spent, n)
+        if master:
+            check_derived(master, before, spent, backups, n)
+    return signed
+
+
+# ---- tests of this file itself ----
+
+MASTER = bytes.fromhex("031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f")
+A_SPK = "5120fa33dccbd0877cc7e33d4655b5dbe28cf4ad81d1f110e4492c7634ff430ce21f"
+A_SIG = ("c454b67127d37dc6acd4ddb88fdd2d2ad9a66e3a1f404d081bd159e5c2e0086b"
+         "86ac7d86bfc1fb1091a68e9a701d4677dd4bae152fd4cac979c2c3b8a1bc92aa")
+A_CONTROL = "c1" + MASTER.hex()[2:]
+B_SISTER = "e7e4d593fcb72926eedbe0d1e311f41acd6f6ef161dcba081a75168ec4dcd379"
+NULL = "00" * 32 + ":4294967295"
+
+
+def sample(witness, spk=A_SPK, backups=None, more=None):
+    tx = {"version": 2, "lock_time": 0, "output": [{"value": 100000, "script_pubkey": "6a00"}],
+          "input": [{"previous_output": NULL, "script_sig": "", "sequence": 4294967293, "witness": witness}]}
+    req = {"emulated_tx_to": tx, "backup_merkle_roots": backups or {},
+           "actual_spent_outputs": [{"value": 100000, "script_pubkey": spk}]}
+    if more:
+        more(req)
+    return req
+
+
+def answer(request, index, witness):
+    tx = json.loads(json.dumps(request["emulated_tx_to"]))
+    tx["input"][index]["witness"] = witness
+    return {"signed_tx": tx}
+
+
+def two_inputs(req):
+    emulated = req["emulated_tx_to"]["input"][0]
+    req["emulated_tx_to"]["input"] = [dict(emulated, witness=[]), dict(emulated, previous_output="00" * 32 + ":1")]
+    req["actual_spent_outputs"].insert(0, {"value": 200000, "script_pubkey": A_SPK})
+
+
+def expect(what, got, want):
+    if got != want:
+        raise Wrong(f"{what}: {got!r}, not {want!r}")
+
+
+def selftest():
+    root = leaf_hash(b"\x51")
+    expect("root", root.hex(), "a85b2107f791b26a84e7586c28cec7cb61202ed3d01944d832500f363782d675")
+    expect("child", child_key(MASTER, root).hex(), "03e31117595ebda1c9a8eb049ac7978c68271bcdeba0b5eb7e826651c55e0485d1")
+    expect("key", "5120" + emulated_key(MASTER, root).hex(), A_SPK)
+    expect("address", p2tr_address(emulated_key(MASTER, root)),
+           "bc1plgeaej7ssa7v0ceage2mtklz3n62mqw37ygwgjfvwc607scvug0ssqr088")
+    expect("child of 2a", child_key(MASTER, b"\x2a" * 32).hex(),
+           "02e162c891867c61228a492b882ee685fb8393e35d22a3f2e9b4b950ead6bad940")
+    req = sample(["51", A_CONTROL])
+    good = answer(req, 0, [A_SIG])
+    tx, spent = tx_from_json(req["emulated_tx_to"]), outs_from_json(req["actual_spent_outputs"])
+    expect("sighash", sighash(tx, spent, 0).hex(), "1a95636220543691de7acc7ab215268ba06d3f7a0de3a0bdc2e1bd06bf4019ae")
+    expect("weights", (tx_weight(tx), tx_weight(tx_from_json(good["signed_tx"]))), (287, 316))
+    expect("hex", tx_bytes(tx_from_json(good["signed_tx"])).hex(),
+           "02000000000101" + "00" * 32 + "ffffffff00fdffffff01a086010000000000026a000140" + A_SIG + "00000000")
+    expect("hex and back", tx_from_hex(tx_bytes(tx).hex()), tx)
+    expect("A", verify_answer(req, good, MASTER), [0])
+    expect("A in hex", verify_answer(req, {"signed_transaction": tx_bytes(tx_from_json(good["signed_tx"])).hex()}), [0])
+    selftest_others()
+    selftest_wrong(req, good)
+
+
+def selftest_others():
+    for name, req, index, witness in (
+        ("B", sample(["51", A_CONTROL + B_SISTER], "51202601acfcf199e578b964f86e703d07f875f03db8bc0604b8052b175db7272794"), 0,
+         ["b5468b78a6425162c9ad2bb3e833bcdf59939a693d1b561a6bd2e09e85e5cea0"
+          "c7614f2ffb2e5805d3a287c51ea851901b87ea8de63f2c6f8eac9da0c508aefe"]),
+        ("C", sample(["51", A_CONTROL], "5120fa7f66478e75f66dbd8d7a74aea635c6a3ebf3f312391cbc13fa274429c8b51b",
+                     {"0": leaf_hash(b"\x51").hex()}), 0,
+         ["f9182a686f7c330f2af67151d16547523d2782cae176f9ffdaa3095807df6706"
+          "198738ccd77e41c4f45a8cdf42344e5ade13c6f3f1c4c9153ad37d30ea479952"]),
+        ("D", sample(["51", A_CONTROL, "5000010203"]), 0,
+         ["39eecb3557bda6f0127b45a18466a71b073eedc0ae45fc9a219ad4a41dd52bfc"
+          "52aecf186971cb878a439b2227ccf6964d570e74198d85507b952fbe876d3ca8", "5000010203"]),
+        ("E", sample(["51", A_CONTROL, "50010203"]), 0, [A_SIG]),
+        ("F", sample(["51", A_CONTROL], more=two_inputs), 1,
+         ["044b7672fa892157cfa95dfefe3a1dffa3fa7ab2cd2eb35cd06f02b4b0ab7ea5"
+          "7d42527fc9806c41a5bdb03f4c27a31e0bd785da87def05a4b0fe4e4f827c158"]),
+    ):
+        expect(name, verify_answer(req, answer(req, index, witness), MASTER), [index])
+
+
+def selftest_wrong(req, good):
+    """What must be found wrong."""
+    def spoiled(path, value):
+        copy = json.loads(json.dumps(good))
+        at = copy["signed_tx"]
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = value
+        return copy
+
+    flipped = A_SIG[:-2] + "ab"
+    cases = [
+        spoiled(["input", 0, "witness"], [flipped]), spoiled(["input", 0, "witness"], [A_SIG + "00"]),
+        spoiled(["input", 0, "witness"], []), spoiled(["input", 0, "witness"], [A_SIG, "50010203"]),
+        spoiled(["input", 0, "witness"], [A_SIG, "5000"]), spoiled(["output", 0, "value"], 99999),
+        spoiled(["lock_time"], 1), spoiled(["version"], 1), spoiled(["input", 0, "sequence"], 0),
+        spoiled(["input", 0, "script_sig"], "51"), spoiled(["input"], []),
+    ]
+    for n, case in enumerate(cases):
+        try:
+            verify_answer(req, case, MASTER)
+        except Wrong:
+            continue
+        raise Wrong(f"wrong answer {n} was taken")
+    try:
+        verify_answer(req, good, bytes.fromhex("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"))
+    except Wrong:
+        return
+    raise Wrong("another master key was taken")
+
+
+def vectors(folder):
+    """BIP340's CSV and BIP341's key-path examples."""
+    csv_path = os.path.join(folder, "bitcoin/bips/bip-0340/test-vectors.csv")
+    json_path = os.path.join(folder, "bitcoin/bips/bip-0341/wallet-test-vectors.json")
+    for path in (csv_path, json_path):
+        if not os.path.exists(path):
+            print(f"skipped: no {path}")
+            sys.exit(77)
+    count = 0
+    with open(csv_path, newline="", encoding="ascii", errors="replace") as f:
+        for row in csv.DictReader(f):
+            got = schnorr_verify(bytes.fromhex(row["public key"]), bytes.fromhex(row["message"]),
+                                 bytes.fromhex(row["signature"]))
+            expect("BIP340 " + row["index"], got, row["verification result"] == "TRUE")
+            count += 1
+    with open(json_path, encoding="ascii") as f:
+        data = json.load(f)
+    for case in data["scriptPubKey"]:
+        root = case["intermediary"]["merkleRoot"]
+        key = output_key(bytes.fromhex(case["given"]["internalPubkey"]), bytes.fromhex(root or ""))
+        expect("BIP341 output key", key.hex(), case["intermediary"]["tweakedPubkey"])
+        expect("BIP350 address", p2tr_address(key), case["expected"]["bip350Address"])
+        count += 2
+    return count + vectors_key_path(data["keyPathSpending"])
+
+
+def vectors_key_path(cases):
+    count = 0
+    for case in cases:
+        tx = tx_from_hex(case["given"]["rawUnsignedTx"])
+        spent = [{"value": o["amountSats"], "script": bytes.fromhex(o["scriptPubKey"])}
+                 for o in case["given"]["utxosSpent"]]
+        for i in case["inputSpending"]:
+            index, kind = i["given"]["txinIndex"], i["given"]["hashType"]
+            expect("BIP341 message", sigmsg(tx, spent, index, kind).hex(), i["intermediary"]["sigMsg"])
+            expect("BIP341 sighash", sighash(tx, spent, index, kind).hex(), i["intermediary"]["sigHash"])
+            sig = bytes.fromhex(i["expected"]["witness"][0])
+            expect("BIP341 signature",
+                   schnorr_verify(taproot_key(spent[index]["script"]), sighash(tx, spent, index, kind), sig[:64]), True)
+            count += 3
+    return count
+
+
+def load(path):
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("--request", "--response", "--public-key", "--backup-root", "--vectors"):
+        a.add_argument(name)
+    a.add_argument("--script", action="append", default=[])
+    a.add_argument("--network", choices=sorted(HRP), default="mainnet")
+    for name in ("--address", "--selftest"):
+        a.add_argument(name, action="store_true")
+    args = a.parse_args()
+    master = bytes.fromhex(args.public_key) if args.public_key else None
+    if args.selftest:
+        selftest()
+        print("selftest passed")
+    elif args.vectors:
+        print(f"{vectors(args.vectors)} vectors passed")
+    elif args.address:
+        if not master or not args.script:
+            a.error("--address needs --public-key and --script")
+        root = tree_root([leaf_hash(bytes.fromhex(s)) for s in args.script])
+        key = emulated_key(master, root, bytes.fromhex(args.backup_root) if args.backup_root else None)
+        print(json.dumps({"merkle_root": root.hex(), "script_pubkey": "5120" + key.hex(),
+                          "address": p2tr_address(key, args.network)}))
+    elif args.request and args.response:
+        signed = verify_answer(load(args.request), load(args.response), master)
+        if not signed:
+            raise Wrong("no input was signed")
+        print("valid: inputs " + ", ".join(map(str, signed)))
+    else:
+        a.error("nothing to do")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (Wrong, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as why:
+        print(f"wrong: {type(why).__name__}: {why}", file=sys.stderr)
+        sys.exit(1)
