@@ -28,6 +28,18 @@ static err in_bounds(uint64_t size, size_t n, uint64_t at)
     return OK;
 }
 
+err blk_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_t at)
+{
+    uint64_t size = b->size(b);
+    *from = *to = size;
+    if (at >= size)
+        return OK;
+    if (b->next_data)
+        return b->next_data(b, from, to, at);
+    *from = at;
+    return OK;
+}
+
 struct blk_fd {
     struct blk blk;
     int fd;
@@ -87,6 +99,24 @@ static uint64_t blk_fd_size(struct blk *b)
     return ((struct blk_fd *)b)->size;
 }
 
+static err blk_fd_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_t at)
+{
+    struct blk_fd *self = (struct blk_fd *)b;
+    *from = at;
+    *to = self->size;
+    off_t data = lseek(self->fd, (off_t)at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO)       /* only a hole up to the end */
+        *from = self->size;
+    else if (data >= 0 && (uint64_t)data < self->size) {
+        off_t hole = lseek(self->fd, data, SEEK_HOLE);
+        *from = (uint64_t)data;
+        if (hole > data && (uint64_t)hole < self->size)
+            *to = (uint64_t)hole;
+    }
+    /* Any other failure: a device without holes, so all may be data. */
+    return OK;
+}
+
 static void blk_fd_close(struct blk *b)
 {
     struct blk_fd *self = (struct blk_fd *)b;
@@ -113,7 +143,8 @@ err blk_from_fd(struct blk **out, int *fd)
     if (!self)
         FAIL(E_MEMORY, "no memory for a block device");
     *self = (struct blk_fd){
-        { blk_fd_read, blk_fd_write, blk_fd_sync, blk_fd_size, blk_fd_close }, take_fd(&mine), size,
+        { blk_fd_read, blk_fd_write, blk_fd_sync, blk_fd_size, blk_fd_close, blk_fd_next_data },
+        take_fd(&mine), size,
     };
     *out = &self->blk;
     return OK;
@@ -223,7 +254,7 @@ err blk_volatile(struct blk **out, uint64_t size, struct blk_power *p)
     if (!self)
         FAIL(E_MEMORY, "no memory for a block device");
     *self = (struct blk_mem){
-        .blk = { blk_mem_read, blk_mem_write, blk_mem_sync, blk_mem_size, blk_mem_close },
+        .blk = { blk_mem_read, blk_mem_write, blk_mem_sync, blk_mem_size, blk_mem_close, NULL },
         .size = size, .now = take_bytes(&now), .durable = take_bytes(&durable), .power = p,
     };
     self->last = &self->first;
@@ -290,6 +321,13 @@ static uint64_t blk_fault_size(struct blk *b)
     return self->inner->size(self->inner);
 }
 
+static err blk_fault_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_t at)
+{
+    struct blk_fault *self = (struct blk_fault *)b;
+    TRY(blk_fault_now(self));
+    return blk_next_data(self->inner, from, to, at);
+}
+
 static void blk_fault_close(struct blk *b)
 {
     struct blk_fault *self = (struct blk_fault *)b;
@@ -306,7 +344,8 @@ err blk_faulty(struct blk **out, struct blk **inner, struct blk_faults *f)
     if (!self)
         FAIL(E_MEMORY, "no memory for a device filter");
     *self = (struct blk_fault){
-        { blk_fault_read, blk_fault_write, blk_fault_sync, blk_fault_size, blk_fault_close }, taken, f,
+        { blk_fault_read, blk_fault_write, blk_fault_sync, blk_fault_size, blk_fault_close,
+          blk_fault_next_data }, taken, f,
     };
     taken = NULL;
     *out = &self->blk;

@@ -12,9 +12,16 @@ struct blk {
     err      (*sync)(struct blk *);                   /* durable when it returns OK */
     uint64_t (*size)(struct blk *);
     void     (*close)(struct blk *);                  /* also frees the blk itself */
+    /* May be NULL. As blk_next_data(). */
+    err      (*next_data)(struct blk *, uint64_t *from, uint64_t *to, uint64_t at);
 };
 void blk_close(struct blk **b);
 #define BLK __attribute__((cleanup(blk_close))) struct blk *
+
+/* Find the first run of bytes at or after `at` that may be other than zero; what is
+ * before it reads as zeros (a hole). Where holes are not known, all may be.
+ * Out: [*from, *to); both the size when nothing but holes is left. */
+err blk_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_t at);
 
 /* Over an open file descriptor; its present size is the size. Takes *fd. */
 err blk_from_fd(struct blk **out, int *fd);

@@ -13,7 +13,7 @@
 #include "diskcrypt/chunk.h"
 
 enum {
-    MANIFEST_FIXED     = 220,         /* clear header without its list of packs             */
+    MANIFEST_FIXED     = 188,         /* clear header without its list of packs             */
     MANIFEST_PACK      = 56,          /* one pack in that list                              */
     MANIFEST_PACKS_MAX = 1024,
     MANIFEST_ENTRY     = 32           /* one stored chunk in the sealed part                */
@@ -68,7 +68,7 @@ struct manifest_entry {
 void manifest_entry_build(uint8_t out[static MANIFEST_ENTRY], const struct manifest_entry *e);
 void manifest_entry_get(struct manifest_entry *out, const uint8_t *entries, uint32_t i);
 /* Check the decrypted entries (m->stored of them) against the header: order,
- * bounds, alignment, every listed pack used. Fails: E_FORMAT, E_MEMORY. */
+ * bounds, alignment, every listed pack used. Fails: E_FORMAT. */
 err  manifest_entries_check(const struct manifest_clear *m, const uint8_t *entries);
 
 /* The head. Generation 0 means: the first generation is being made and nothing
