@@ -1,0 +1,10 @@
+# Tests of core/, and what the tests of every area share.
+include(fuzz.cmake)
+
+# hf_support: published vectors, Check's main (tests/support/vectors.h, check_main.h).
+# hf_faults: fault loops (tests/support/faults.h); use with WRAP ${HF_FAULT_WRAP}.
+add_library(hf_support STATIC support/vectors.c support/check_main.c)
+target_link_libraries(hf_support PUBLIC hf_core PkgConfig::JANSSON PkgConfig::CHECK)
+add_library(hf_faults STATIC support/faults.c)
+target_link_libraries(hf_faults PUBLIC hf_support)
+set(HF_FAULT_WRAP malloc calloc realloc free strdup strndup random_bytes)
