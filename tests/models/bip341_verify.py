@@ -12,7 +12,7 @@ variable-time on purpose: nothing secret is ever given to it.
   bip341_verify.py --address --public-key HEX --script HEX [--script HEX ...] [--backup-root HEX] [--network N]
       where to pay so that one of the scripts (a balanced tree over them) can spend.
   bip341_verify.py --selftest
-  bip341_verify.py --vectors DIR    BIP340's and BIP341's published vectors; exit 77 if they are absent
+  bip341_verify.py --vectors [DIR]  BIP340's and BIP341's published vectors; exit 77 if they are absent
 """
 import argparse
 import csv
@@ -522,8 +522,10 @@ def load(path):
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--request", "--response", "--public-key", "--backup-root", "--vectors"):
+    for name in ("--request", "--response", "--public-key", "--backup-root"):
         a.add_argument(name)
+    a.add_argument("--vectors", metavar="DIR", nargs="?", help="default: $HOLDFAST_VECTORS, $HOLDFAST_VECTORS_DIR",
+                   const=os.environ.get("HOLDFAST_VECTORS") or os.environ.get("HOLDFAST_VECTORS_DIR") or "")
     a.add_argument("--script", action="append", default=[])
     a.add_argument("--network", choices=sorted(HRP), default="mainnet")
     for name in ("--address", "--selftest"):
@@ -533,7 +535,7 @@ def main():
     if args.selftest:
         selftest()
         print("selftest passed")
-    elif args.vectors:
+    elif args.vectors is not None:
         print(f"{vectors(args.vectors)} vectors passed")
     elif args.address:
         if not master or not args.script:

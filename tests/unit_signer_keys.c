@@ -1,0 +1,525 @@
+/* The signing key: published vectors bit for bit, what it refuses, and what it leaves behind. */
+#include <stdlib.h>
+#include "core/mem.h"
+#include "signer/address.h"
+#include "signer/child.h"
+#include "signer/ec.h"
+#include "signer/keys.h"
+#include "signer/taproot.h"
+#include "tests/signer_case.h"
+#include "tests/support/check_main.h"
+
+static struct bench bench;
+
+/* ---- calls that can be made to fail: number `fail_at` of the kind, from 1 ---- */
+static unsigned long calls, fail_at;
+static int spoil_signature, spoil_verify;
+static int due(void) { return ++calls == fail_at; }
+
+err __real_random_bytes(void *out, size_t n);
+err __wrap_random_bytes(void *out, size_t n);
+err __wrap_random_bytes(void *out, size_t n)
+{
+    return due() ? (err){ E_IO } : __real_random_bytes(out, n);
+}
+err __real_secret_new(secret **out, size_t len);
+err __wrap_secret_new(secret **out, size_t len);
+err __wrap_secret_new(secret **out, size_t len)
+{
+    return due() ? (err){ E_MEMORY } : __real_secret_new(out, len);
+}
+err __real_secret_copy(secret **out, const secret *s);
+err __wrap_secret_copy(secret **out, const secret *s);
+err __wrap_secret_copy(secret **out, const secret *s)
+{
+    return due() ? (err){ E_MEMORY } : __real_secret_copy(out, s);
+}
+int __real_secp256k1_schnorrsig_sign32(const void *ctx, unsigned char *sig, const unsigned char *msg,
+                                       const void *pair, const unsigned char *aux);
+int __wrap_secp256k1_schnorrsig_sign32(const void *ctx, unsigned char *sig, const unsigned char *msg,
+                                       const void *pair, const unsigned char *aux);
+int __wrap_secp256k1_schnorrsig_sign32(const void *ctx, unsigned char *sig, const unsigned char *msg,
+                                       const void *pair, const unsigned char *aux)
+{
+    int done = __real_secp256k1_schnorrsig_sign32(ctx, sig, msg, pair, aux);
+    sig[40] ^= (uint8_t)spoil_signature;
+    return done;
+}
+int __real_secp256k1_schnorrsig_verify(const void *ctx, const unsigned char *sig, const unsigned char *msg,
+                                       size_t n, const void *key);
+int __wrap_secp256k1_schnorrsig_verify(const void *ctx, const unsigned char *sig, const unsigned char *msg,
+                                       size_t n, const void *key);
+int __wrap_secp256k1_schnorrsig_verify(const void *ctx, const unsigned char *sig, const unsigned char *msg,
+                                       size_t n, const void *key)
+{
+    return spoil_verify ? 0 : __real_secp256k1_schnorrsig_verify(ctx, sig, msg, n, key);
+}
+
+static void before(void)
+{
+    calls = fail_at = 0;
+    spoil_signature = spoil_verify = 0;
+    ck_assert_int_eq(secret_arena_open(64 * 1024).code, E_OK);
+}
+
+static void after(void)
+{
+    ck_assert_uint_eq(secret_count(), 0);
+    secret_arena_close();
+}
+
+static void open_with(struct signer **s, uint8_t byte)
+{
+    SECRET k = NULL;
+    case_scalar(&k, byte);
+    ck_assert_int_eq(signer_open(s, &k).code, E_OK);
+    ck_assert_ptr_null(k);
+}
+
+static void check_hex(const void *got, size_t n, const char *want)
+{
+    char hex[2 * 256 + 1];
+    ck_assert_uint_le(n, 256);
+    hex_from(hex, got, n);
+    ck_assert_str_eq(hex, want);
+}
+
+/* What the judge would ask for this case; its parts are tested in unit_signer_emulate. */
+static void request_of(struct sign_request *q, const struct signer_case *c)
+{
+    struct sighash_cache cache;
+    struct sigmsg m;
+    struct span annex = { 0 };
+    uint8_t annex_bytes[64];
+    uint32_t at = bench_case(&bench, c);
+    struct tx_out spent[BENCH_INPUTS];
+    for (size_t i = 0; i < bench.spents; i++)
+        spent[i] = (struct tx_out){ (int64_t)bench.spent[i].value, bench.spent[i].script };
+    if (c->items == 2)
+        annex = (struct span){ annex_bytes, case_hex(annex_bytes, sizeof annex_bytes, c->witness[2]) };
+    ck_assert_int_eq(sighash_cache_make(&cache, &bench.tx, spent).code, E_OK);
+    ck_assert(sighash_taproot_message(&m, &cache, at, SIGHASH_DEFAULT, annex.n ? &annex : NULL, NULL));
+    *q = (struct sign_request){ .index = at, .has_backup = c->backup != NULL, .sigmsg_len = (uint16_t)m.n };
+    memcpy(q->sigmsg, m.bytes, m.n);
+    memcpy(q->output_key, spent[at].script.p + 2, 32);
+    case_hex(q->merkle_root, 32, c->root);
+    if (c->backup)
+        case_hex(q->backup_root, 32, c->backup);
+}
+
+START_TEST(vectors)
+{
+    const struct signer_case *c = &SIGNER_CASES[_i];
+    SIGNER s = NULL;
+    struct sign_request q;
+    uint8_t aux_rand[32], sig[64], hash[32], le[8], aux[32];
+    memset(aux_rand, 1, 32);
+    open_with(&s, 1);
+    request_of(&q, c);
+    tagged_hash(hash, "TapSighash", &(struct bytes){ q.sigmsg, q.sigmsg_len }, 1);
+    check_hex(hash, 32, c->sighash);
+    struct wr w = wr_of(le, 8);
+    wr_u64(&w, q.index);
+    sha256_of(aux, (struct bytes[]){ { aux_rand, 32 }, { le, 8 } }, 2);
+    check_hex(aux, 32, c->aux);
+    ck_assert_int_eq(signer_sign_with_aux(s, sig, &q, aux_rand).code, E_OK);
+    check_hex(sig, 64, c->sig);
+    ck_assert_uint_eq(secret_count(), 1);
+}
+END_TEST
+
+START_TEST(fresh_randomness)
+{
+    SIGNER s = NULL;
+    struct sign_request q;
+    uint8_t one[64], two[64], hash[32];
+    open_with(&s, 1);
+    request_of(&q, &SIGNER_CASES[0]);
+    ck_assert_int_eq(signer_sign(s, one, &q).code, E_OK);
+    ck_assert_int_eq(signer_sign(s, two, &q).code, E_OK);
+    ck_assert_int_ne(memcmp(one, two, 64), 0);
+    tagged_hash(hash, "TapSighash", &(struct bytes){ q.sigmsg, q.sigmsg_len }, 1);
+    ck_assert(ec_schnorr_verify(one, hash, 32, q.output_key));
+    ck_assert(ec_schnorr_verify(two, hash, 32, q.output_key));
+}
+END_TEST
+
+/* Vectors A and I: tweak, child; the child's scalar is known here only because the vector tells. */
+START_TEST(child_keys)
+{
+    static const struct { const char *root, *t, *sk, *pub; } rows[] = {
+        { CASE_ROOT, "238db93ea0d01c7cf8c6cd9d9f9cd236ea06f53b037e3a7f6ae9b70808aacf93",
+          "248eba3fa1d11d7df9c7ce9ea09dd337eb07f63c047f3b806beab80909abd094",
+          "03e31117595ebda1c9a8eb049ac7978c68271bcdeba0b5eb7e826651c55e0485d1" },
+        { "2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a",
+          "364c9ada78bbb4e1f23b9c13075288e7e4ca5a6a89b7ae42a1afd9ba86ed66b7",
+          "374d9bdb79bcb5e2f33c9d14085389e8e5cb5b6b8ab8af43a2b0dabb87ee67b8",
+          "02e162c891867c61228a492b882ee685fb8393e35d22a3f2e9b4b950ead6bad940" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t master[33], root[32], t[32], child[33];
+        SECRET sk = NULL;
+        SIGNER s = NULL;
+        case_hex(master, 33, CASE_MASTER);
+        case_hex(root, 32, rows[i].root);
+        child_tweak(t, master, root);
+        check_hex(t, 32, rows[i].t);
+        ck_assert_int_eq(address_child_key(child, master, root).code, E_OK);
+        check_hex(child, 33, rows[i].pub);
+        case_scalar(&sk, 0);
+        case_hex(secret_reveal(sk), 32, rows[i].sk);
+        ck_assert_int_eq(signer_open(&s, &sk).code, E_OK);
+        signer_public(s, child);
+        check_hex(child, 33, rows[i].pub);
+    }
+}
+END_TEST
+
+START_TEST(reduction)
+{
+    static const char *const rows[][2] = {
+        { "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+          "000000000000000000000000000000014551231950b75fc4402da1732fc9bebe" },
+        { "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141",
+          "0000000000000000000000000000000000000000000000000000000000000000" },
+        { "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140",
+          "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140" },
+        { "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364142",
+          "0000000000000000000000000000000000000000000000000000000000000001" },
+        { "ffffffffffffffffffffffffffffffff00000000000000000000000000000000",
+          "00000000000000000000000000000000" "45512319" "50b75fc4402da1732fc9bebf" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t t[32];
+        case_hex(t, 32, rows[i][0]);
+        child_reduce(t);
+        check_hex(t, 32, rows[i][1]);
+    }
+}
+END_TEST
+
+START_TEST(public_keys)
+{
+    static const struct { uint8_t byte; const char *pub; } rows[] = {
+        { 1, CASE_MASTER }, { 2, "024d4b6cd1361032ca9bd2aeb9d900aa4d45d9ead80ac9423374c451a7254d0766" },
+        { 3, "02531fe6068134503d2723133227c867ac8fa6c83c537e9a44c3c5bdbdcb1fe337" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        SIGNER s = NULL;
+        uint8_t pub[33];
+        open_with(&s, rows[i].byte);
+        signer_public(s, pub);
+        check_hex(pub, 33, rows[i].pub);
+    }
+}
+END_TEST
+
+/* A master that is no scalar is refused, and taken all the same: nobody keeps a copy. */
+START_TEST(open_refuses)
+{
+    static const char *const bad[] = {
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141",
+        "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364142",
+        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "01010101010101010101010101010101010101010101010101010101010101",
+        "010101010101010101010101010101010101010101010101010101010101010101",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        SECRET k = NULL;
+        SIGNER s = NULL;
+        ck_assert_int_eq(secret_new(&k, strlen(bad[i]) / 2).code, E_OK);
+        case_hex(secret_reveal(k), 64, bad[i]);
+        ck_assert_int_eq(signer_open(&s, &k).code, E_FORMAT);
+        ck_assert_ptr_null(k);
+        ck_assert_ptr_null(s);
+        ck_assert_uint_eq(secret_count(), 0);
+    }
+    SECRET k = NULL;
+    SIGNER s = NULL;
+    ck_assert_int_eq(secret_new(&k, 32).code, E_OK);
+    case_hex(secret_reveal(k), 32, "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140");
+    ck_assert_int_eq(signer_open(&s, &k).code, E_OK);
+}
+END_TEST
+
+static void refuses(struct signer *s, const struct sign_request *q, enum err_code want)
+{
+    static const uint8_t none[64];
+    uint8_t sig[64];
+    memset(sig, 0xee, 64);
+    ck_assert_int_eq(signer_sign(s, sig, q).code, want);
+    ck_assert_int_eq(memcmp(sig, none, 64), 0);
+    ck_assert_uint_eq(secret_count(), 1);
+}
+
+START_TEST(denies_outputs_of_others)
+{
+    SIGNER s = NULL;
+    struct sign_request good, q;
+    open_with(&s, 1);
+    request_of(&good, &SIGNER_CASES[2]);
+    for (unsigned bit = 0; bit < 256; bit += 37) {
+        q = good;
+        q.output_key[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        refuses(s, &q, E_DENIED);
+        q = good;
+        q.merkle_root[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        refuses(s, &q, E_DENIED);
+        q = good;
+        q.backup_root[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        refuses(s, &q, E_DENIED);
+    }
+    q = good;
+    q.has_backup = false;
+    refuses(s, &q, E_DENIED);
+    signer_close(&s);
+    open_with(&s, 2);
+    refuses(s, &good, E_DENIED);
+}
+END_TEST
+
+/* Nothing but a key-path message with SIGHASH_DEFAULT gets as far as the key. */
+START_TEST(refuses_other_messages)
+{
+    SIGNER s = NULL;
+    struct sign_request plain, annex, q;
+    open_with(&s, 1);
+    request_of(&plain, &SIGNER_CASES[0]);
+    request_of(&annex, &SIGNER_CASES[3]);
+    ck_assert_uint_eq(plain.sigmsg_len, SIGN_MSG_PLAIN);
+    ck_assert_uint_eq(annex.sigmsg_len, SIGN_MSG_ANNEX);
+    for (unsigned len = 0; len < 0x10000; len += len < 300 ? 1 : 977) {
+        q = plain;
+        q.sigmsg_len = (uint16_t)len;
+        if (len != SIGN_MSG_PLAIN)
+            refuses(s, &q, E_FORMAT);
+        q = annex;
+        q.sigmsg_len = (uint16_t)len;
+        if (len != SIGN_MSG_ANNEX)
+            refuses(s, &q, E_FORMAT);
+    }
+    for (unsigned v = 1; v < 256; v++) {
+        q = plain, q.sigmsg[0] = (uint8_t)v;
+        refuses(s, &q, E_FORMAT);
+        q = plain, q.sigmsg[1] = (uint8_t)v;
+        refuses(s, &q, E_FORMAT);
+        q = plain, q.sigmsg[170] = (uint8_t)v;
+        refuses(s, &q, E_FORMAT);
+        q = annex, q.sigmsg[170] ^= (uint8_t)v;
+        refuses(s, &q, E_FORMAT);
+        q = plain, q.sigmsg[171 + v % 4] = (uint8_t)v;
+        refuses(s, &q, E_FORMAT);
+    }
+    q = plain, q.index = UINT64_C(1) << 32;
+    refuses(s, &q, E_FORMAT);
+    q = plain, q.index = 1;
+    refuses(s, &q, E_FORMAT);
+}
+END_TEST
+
+/* Every call that can fail, one after the other: no signature, no secret left over. */
+START_TEST(fault_sign)
+{
+    SIGNER s = NULL;
+    struct sign_request q;
+    open_with(&s, 1);
+    request_of(&q, &SIGNER_CASES[0]);
+    unsigned long n = 0;
+    for (;;) {
+        static const uint8_t none[64];
+        uint8_t sig[64];
+        calls = 0, fail_at = ++n;
+        err e = signer_sign(s, sig, &q);
+        ck_assert_uint_eq(secret_count(), 1);
+        if (calls < fail_at) {
+            ck_assert_int_eq(e.code, E_OK);
+            break;
+        }
+        ck_assert(e.code == E_IO || e.code == E_MEMORY);
+        ck_assert_int_eq(memcmp(sig, none, 64), 0);
+    }
+    ck_assert_uint_eq(n, 5);               /* two random, one copy, one new, and the clean run */
+}
+END_TEST
+
+START_TEST(fault_open)
+{
+    for (unsigned long n = 1;; n++) {
+        SECRET k = NULL;
+        SIGNER s = NULL;
+        fail_at = 0;
+        case_scalar(&k, 1);
+        calls = 0, fail_at = n;
+        err e = signer_open(&s, &k);
+        ck_assert_ptr_null(k);
+        if (calls < fail_at) {
+            ck_assert_int_eq(e.code, E_OK);
+            ck_assert_uint_gt(n, 1);
+            return;
+        }
+        ck_assert_int_eq(e.code, E_IO);
+        ck_assert_ptr_null(s);
+        ck_assert_uint_eq(secret_count(), 0);
+    }
+}
+END_TEST
+
+/* A bit that flips while signing must not give a signature away. */
+START_TEST(verifies_before_answering)
+{
+    SIGNER s = NULL;
+    struct sign_request q;
+    open_with(&s, 1);
+    request_of(&q, &SIGNER_CASES[0]);
+    spoil_signature = 4;
+    refuses(s, &q, E_IO);
+    spoil_signature = 0, spoil_verify = 1;
+    refuses(s, &q, E_IO);
+}
+END_TEST
+
+START_TEST(arena_full)
+{
+    secret *held[4096];
+    size_t n = 0;
+    SIGNER s = NULL;
+    struct sign_request q;
+    uint8_t sig[64];
+    open_with(&s, 1);
+    request_of(&q, &SIGNER_CASES[0]);
+    while (n < 4096 && secret_new(&held[n], 32).code == E_OK)
+        n++;
+    ck_assert_uint_lt(n, 4096);
+    ck_assert_int_eq(signer_sign(s, sig, &q).code, E_MEMORY);
+    while (n)
+        secret_drop(&held[--n]);
+    ck_assert_int_eq(signer_sign(s, sig, &q).code, E_OK);
+}
+END_TEST
+
+/* ---- the stack below us, after signing ---- */
+#if !defined(HOLDFAST_SANITIZE)
+/* Is there a run of 16 bytes of `key`, in either byte order, in the 64 KiB under this frame? */
+static __attribute__((noinline)) int found_below(const uint8_t key[static 32])
+{
+    uint8_t back[32];
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    __asm__ volatile("" : "+r"(here));
+    for (int i = 0; i < 32; i++)
+        back[i] = key[31 - i];
+    for (uintptr_t at = here - 64 * 1024; at < here - 512; at++) {
+        const volatile uint8_t *p = (const volatile uint8_t *)at;
+        int same = 1, same_back = 1;
+        for (int i = 0; i < 16; i++) {
+            same &= p[i] == key[i + 8];
+            same_back &= p[i] == back[i + 8];
+        }
+        if (same || same_back)
+            return 1;
+    }
+    return 0;
+}
+
+static __attribute__((noinline)) void leave_below(const uint8_t key[static 32])
+{
+    volatile uint8_t spilled[4096];
+    for (int i = 0; i < 4096; i++)
+        spilled[i] = key[i % 32];
+    __asm__ volatile("" : : "r"(spilled) : "memory");
+}
+
+static __attribute__((noinline)) void clean_below(void)
+{
+    volatile uint8_t zero[65 * 1024];
+    for (size_t i = 0; i < sizeof zero; i++)
+        zero[i] = 0;
+    __asm__ volatile("" : : "r"(zero) : "memory");
+}
+
+START_TEST(stack_is_clean)
+{
+    static const char *const keys[] = {
+        "248eba3fa1d11d7df9c7ce9ea09dd337eb07f63c047f3b806beab80909abd094",    /* child */
+        "db7145c05e2ee282063831615f622cc6cfa6e6aaaac964bb53e7a683c68a70ad",    /* child, negated */
+        "ad408dc604834df8ec301f0580b2ad0703f7bd048bf53918f606d5c42ee3683e",    /* tweaked */
+    };
+    SIGNER s = NULL;
+    struct sign_request q;
+    uint8_t sig[64], key[32];
+    open_with(&s, 1);
+    request_of(&q, &SIGNER_CASES[0]);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        case_hex(key, 32, keys[i]);
+        clean_below();
+        ck_assert(!found_below(key));
+        leave_below(key);
+        ck_assert(found_below(key));       /* the search does find */
+        clean_below();
+        ck_assert_int_eq(signer_sign(s, sig, &q).code, E_OK);
+        ck_assert(!found_below(key));
+    }
+}
+END_TEST
+#endif
+
+START_TEST(record)
+{
+    struct sign_request q, back;
+    uint8_t bytes[SIGN_REQUEST_SIZE + 1];
+    static const int cases[] = { 0, 2, 3, 5 };
+    for (size_t i = 0; i < 4; i++) {
+        request_of(&q, &SIGNER_CASES[cases[i]]);
+        struct wr w = wr_of(bytes, sizeof bytes);
+        sign_request_write(&w, &q);
+        ck_assert_uint_eq(w.len, SIGN_REQUEST_SIZE);
+        ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE).code, E_OK);
+        ck_assert_uint_eq(back.index, q.index);
+        ck_assert_int_eq(back.has_backup, q.has_backup);
+        ck_assert_uint_eq(back.sigmsg_len, q.sigmsg_len);
+        ck_assert_mem_eq(back.output_key, q.output_key, 32);
+        ck_assert_mem_eq(back.merkle_root, q.merkle_root, 32);
+        ck_assert_mem_eq(back.backup_root, q.backup_root, 32);
+        ck_assert_mem_eq(back.sigmsg, q.sigmsg, SIGN_MSG_MAX);
+    }
+    ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE - 1).code, E_FORMAT);
+    ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE + 1).code, E_FORMAT);
+    static const struct { size_t at; uint8_t value; } bad[] = {
+        { 72, 2 }, { 72, 255 }, { 73, 1 }, { 104, 1 }, { 105, 0xd0 }, { 106, 1 }, { SIGN_REQUEST_SIZE - 1, 1 },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        uint8_t old = bytes[bad[i].at];
+        bytes[bad[i].at] = bad[i].value;
+        ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE).code, E_FORMAT);
+        bytes[bad[i].at] = old;
+    }
+    ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE).code, E_OK);
+}
+END_TEST
+
+static Suite *signer_keys(void)
+{
+    Suite *suite = suite_create("signer_keys");
+    TCase *t = tcase_create("keys");
+    tcase_add_checked_fixture(t, before, after);
+    tcase_add_loop_test(t, vectors, 0, SIGNER_CASE_COUNT);
+    tcase_add_test(t, fresh_randomness);
+    tcase_add_test(t, child_keys);
+    tcase_add_test(t, reduction);
+    tcase_add_test(t, public_keys);
+    tcase_add_test(t, open_refuses);
+    tcase_add_test(t, denies_outputs_of_others);
+    tcase_add_test(t, refuses_other_messages);
+    tcase_add_test(t, fault_sign);
+    tcase_add_test(t, fault_open);
+    tcase_add_test(t, verifies_before_answering);
+    tcase_add_test(t, arena_full);
+#if !defined(HOLDFAST_SANITIZE)
+    tcase_add_test(t, stack_is_clean);
+#endif
+    tcase_add_test(t, record);
+    suite_add_tcase(suite, t);
+    return suite;
+}
+
+CHECK_MAIN(signer_keys)
