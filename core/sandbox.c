@@ -155,6 +155,16 @@ static err die_with_parent(pid_t parent)
     return OK;
 }
 
+static err drop_privileges(const struct sandbox *s, pid_t parent)
+{
+    TRY(drop_bounding(s->keep_caps));
+    TRY(drop_user(s->uid, s->keep_caps));
+    TRY(set_caps(s->keep_caps));
+    /* A change of user undid what was said before: dumps, and the parent's death. */
+    TRY(no_core());
+    return die_with_parent(parent);
+}
+
 /* What every process does in any case: end, return from a signal, be continued
  * after a stop, and read a clock where the kernel's fast path is not to be had. */
 static const int base_calls[] = {
@@ -247,12 +257,8 @@ err sandbox_enter(const struct sandbox *s)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         FAIL(E_IO, "giving up new privileges");
     TRY(compile_filter(code, &program.len, s));
-    TRY(drop_bounding(s->keep_caps));
-    TRY(drop_user(s->uid, s->keep_caps));
-    TRY(set_caps(s->keep_caps));
-    /* A change of user undid both of these. */
-    TRY(no_core());
-    TRY(die_with_parent(parent));
+    if (!s->init)
+        TRY(drop_privileges(s, parent));
     if (s->max_fds > 0 &&
         setrlimit(RLIMIT_NOFILE, &(struct rlimit){ s->max_fds, s->max_fds }) != 0)
         FAIL(E_IO, "limiting open descriptors to %u", s->max_fds);
