@@ -1,0 +1,353 @@
+/* web_api.c - the route table, and what each route does (docs/api.md). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/mem.h"
+#include "daemon/web.h"
+#include "daemon/web_json.h"
+#include "daemon/web_text.h"
+#include "signer/tx.h"
+
+/* Seconds until a client hears 503. A derivation waits for KMS, a seal for the parent. */
+enum { SIGN_SECONDS = 30, SETUP_SECONDS = 150, SEAL_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
+enum { SIGN_BODY = 4 << 20, SETUP_BODY = 64 << 10, LIST_MAX = 1000, LIST_USUAL = 100 };
+
+/* Words that earlier systems' clients know (facts of their API) and may compare. */
+static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";
+static const char not_open[] = "The service is not open yet. Try again.";
+const char web_text_415[] = "Expected request with `Content-Type: application/json`";
+const char web_text_413[] = "Failed to buffer the request body: length limit exceeded";
+
+static void answer_json(struct web_request *r, uint8_t *body, size_t n)
+{
+    if (body) web_answer_bytes(r, 200, "application/json", body, n);
+    else web_answer_error(r, 500, "There is no memory for this answer.");
+}
+
+static bool has_key(const struct web *w)
+{
+    return w->has_state && w->state.has_service && (w->state.public_key[0] == 2 || w->state.public_key[0] == 3);
+}
+
+static unsigned phase(const struct web *w) { return w->has_state ? w->state.phase : PHASE_STARTING; }
+
+/* ---- GET ---- */
+
+static void run_health(struct web *w, struct web_request *r)
+{
+    (void)w;
+    web_answer_text(r, 200, "OK");
+}
+
+static void run_public_key(struct web *w, struct web_request *r)
+{
+    uint8_t *body;
+    if (!has_key(w)) {
+        web_answer_error(r, 404, no_secret);
+        return;
+    }
+    size_t n = web_public_key_body(&body, &w->state);
+    answer_json(r, body, n);
+}
+
+static void run_settings(struct web *w, struct web_request *r)
+{
+    uint8_t *body;
+    if (!has_key(w)) {
+        web_answer_error(r, 404, "Settings not set.");
+        return;
+    }
+    size_t n = web_settings_body(&body, &w->state);
+    answer_json(r, body, n);
+}
+
+/* ---- what the book has ---- */
+
+static void answer_status(struct web *w, struct web_request *r, const uint64_t *requests)
+{
+    uint8_t *body;
+    const struct web_status s = {
+        .config = &w->env->config, .state = w->has_state ? &w->state : NULL,
+        .disk = w->has_disk ? &w->disk : NULL, .requests = requests,
+    };
+    size_t n = web_status_body(&body, &s);
+    answer_json(r, body, n);
+}
+
+static bool next_entry(void *self, struct wire_entry *e)
+{
+    struct rd *r = self;
+    uint64_t row = rd_u64(r);
+    wire_get_entry(r, e);
+    e->row = row;
+    return rd_ok(r);
+}
+
+static err on_listed(struct web *w, struct web_request *r, const struct msg *m)
+{
+    (void)w;
+    struct rd in = rd_of(m->body, m->len);
+    uint8_t *body;
+    uint64_t total = rd_u64(&in);
+    uint32_t count = rd_u32(&in);
+    if (!rd_ok(&in) || count > LIST_MAX) FAIL(E_FORMAT, "BOOK_LISTED of %u entries", count);
+    size_t n = web_requests_body(&body, total, count, next_entry, &in);
+    err e = rd_end(&in, "BOOK_LISTED");
+    if (e.code) {
+        free(body);
+        return e;
+    }
+    answer_json(r, body, n);
+    return OK;
+}
+
+static err on_counted(struct web *w, struct web_request *r, const struct msg *m)
+{
+    struct rd in = rd_of(m->body, m->len);
+    uint64_t total = rd_u64(&in);
+    if (!rd_ok(&in)) FAIL(E_FORMAT, "BOOK_LISTED of %u bytes", m->len);
+    answer_status(w, r, &total);
+    return OK;
+}
+
+static bool ask_book(struct web *w, struct web_request *r, uint32_t limit, uint64_t before, unsigned seconds,
+                     err (*on)(struct web *, struct web_request *, const struct msg *))
+{
+    BYTES message = NULL;
+    if (mem_new(&message, 12).code) return false;
+    struct wr out = wr_of(message, 12);
+    wr_u32(&out, limit);
+    wr_u64(&out, before);
+    if (!web_request_message(r, take_bytes(&message), 12)) return false;
+    web_ask(w, r, LANE_BOOK, BOOK_LIST, BOOK_LISTED, seconds, on);
+    return true;
+}
+
+/* An operator's view must not hang on the book: when it is late, the rest is told without it. */
+static void late_status(struct web *w, struct web_request *r) { answer_status(w, r, NULL); }
+
+static void run_status(struct web *w, struct web_request *r)
+{
+    r->on_late = late_status;
+    if (phase(w) != PHASE_SERVING || !ask_book(w, r, 1, 0, COUNT_SECONDS, on_counted)) answer_status(w, r, NULL);
+}
+
+static bool argument(struct web_request *r, const char *name, uint64_t max, uint64_t *out)
+{
+    const char *text = MHD_lookup_connection_value(r->con, MHD_GET_ARGUMENT_KIND, name);
+    return !text || web_decimal(text, max, out);
+}
+
+static void run_requests(struct web *w, struct web_request *r)
+{
+    uint64_t limit = LIST_USUAL, before = 0;
+    if (!argument(r, "limit", LIST_MAX, &limit) || limit == 0) {
+        web_answer_error(r, 400, "limit is a number from 1 to 1000.");
+    } else if (!argument(r, "before", INT64_MAX, &before)) {
+        web_answer_error(r, 400, "before is a row number.");
+    } else if (phase(w) != PHASE_SERVING) {
+        web_answer_error(r, 503, not_open);
+    } else if (!ask_book(w, r, (uint32_t)limit, before, LIST_SECONDS, on_listed)) {
+        web_answer_error(r, 503, "There is no room for this request now.");
+    }
+}
+
+/* ---- POST /setup ---- */
+
+static err on_setup(struct web *w, struct web_request *r, const struct msg *m)
+{
+    static const struct { int status; const char *text; } said[] = {
+        [SETUP_DONE]       = { 200, "Secret generated successfully." },
+        [SETUP_ALREADY]    = { 409, "Settings already set." },
+        [SETUP_KMS_FAILED] = { 500, "KMS operation failed." },
+        [SETUP_KMS_EMPTY]  = { 500, "KMS returned no secret." },
+        [SETUP_KMS_LENGTH] = { 500, "Invalid secret length from KMS." },
+        [SETUP_DENIED]     = { 403, "The configuration of this service does not allow setup." },
+        [SETUP_NOT_NOW]    = { 503, "Setup is not possible now. Try again." },
+        [SETUP_BAD_KEY]    = { 400, "This KMS key is not one that the service accepts." },
+        [SETUP_FAILED]     = { 500, "Setup failed." },
+    };
+    (void)w;
+    if (m->len != 1 || m->body[0] >= sizeof said / sizeof *said) FAIL(E_FORMAT, "KEEPER_SETUP_IS has no known verdict");
+    const int status = said[m->body[0]].status;
+    if (status == 200) web_answer_text(r, status, said[m->body[0]].text);
+    else web_answer_error(r, status, said[m->body[0]].text);
+    return OK;
+}
+
+static void run_setup(struct web *w, struct web_request *r)
+{
+    struct wire_setup setup;
+    struct web_problem why;
+    BYTES message = NULL;
+    const size_t cap = sizeof setup + 16;
+    if (!web_read_setup(&setup, &why, r->body, r->len)) {
+        web_answer_error(r, why.status, why.text);
+        return;
+    }
+    if (phase(w) == PHASE_STARTING || phase(w) == PHASE_RESTORING) {
+        web_answer_error(r, 503, not_open);
+        return;
+    }
+    if (mem_new(&message, cap).code) {
+        web_answer_error(r, 500, "There is no memory for this request.");
+        return;
+    }
+    struct wr out = wr_of(message, cap);
+    wire_put_setup(&out, &setup);
+    if (web_request_message(r, take_bytes(&message), out.len))
+        web_ask(w, r, LANE_KEEPER, KEEPER_SETUP, KEEPER_SETUP_IS, SETUP_SECONDS, on_setup);
+    else web_answer_error(r, 503, "There is no room for this request now.");
+}
+
+/* ---- POST /seal ---- */
+
+static err on_sealed(struct web *w, struct web_request *r, const struct msg *m)
+{
+    struct rd in = rd_of(m->body, m->len);
+    struct wire_disk now;
+    uint8_t *body;
+    wire_get_disk(&in, &now);
+    TRY(rd_end(&in, "DISK_SEALED"));
+    w->disk = now;
+    w->has_disk = true;
+    size_t n = web_disk_body(&body, &now);
+    answer_json(r, body, n);
+    return OK;
+}
+
+static void run_seal(struct web *w, struct web_request *r)
+{
+    if (!w->has_disk || !w->disk.mounted) web_answer_error(r, 409, "There is no disk to seal yet.");
+    else web_ask(w, r, LANE_DISK, DISK_SEAL, DISK_SEALED, SEAL_SECONDS, on_sealed);
+}
+
+/* ---- POST /verify-and-sign ---- */
+
+/* The signatures of a verdict, put to the inputs they are for: ascending, none twice. */
+static err read_signatures(struct web_signature *out, struct rd *in, const struct tx *tx)
+{
+    uint32_t count = rd_u32(in);
+    uint64_t least = 0;
+    for (uint32_t i = 0; i < count && rd_ok(in); i++) {
+        uint32_t input = rd_u32(in);
+        bool annex = rd_u8(in);
+        const uint8_t *bytes = rd_bytes(in, 64);
+        if (!bytes || input < least || input >= tx->in_count) FAIL(E_FORMAT, "a verdict on an input that is not there");
+        if (annex && tx->in[input].witness_count < 2) FAIL(E_FORMAT, "a verdict keeps an annex that is not there");
+        out[input] = (struct web_signature){ .made = true, .annex = annex, .bytes = bytes };
+        least = (uint64_t)input + 1;
+    }
+    return rd_end(in, "JUDGE_VERDICT");
+}
+
+static void drop_signatures(struct web_signature **s) { free(*s); }
+
+/* The transaction comes back as the judge was asked about it, from the message itself. */
+static err answer_signed(struct web_request *r, struct rd *in)
+{
+    struct rd asked = rd_of(r->message, r->message_len);
+    size_t n = 0;
+    uint8_t *body = NULL;
+    TX tx = NULL;
+    (void)rd_u64(&asked);
+    const uint8_t *p = rd_var(&asked, r->message_len, &n);
+    MUST(p);
+    err e = tx_parse(&tx, p, n);
+    if (e.code && e.code != E_MEMORY) return e;
+    __attribute__((cleanup(drop_signatures))) struct web_signature *s = tx ? calloc(tx->in_count, sizeof *s) : NULL;
+    if (!s) {
+        answer_json(r, NULL, 0);
+        return OK;
+    }
+    TRY(read_signatures(s, in, tx));
+    n = web_signed_body(&body, tx, s, r->message_len);
+    answer_json(r, body, n);
+    return OK;
+}
+
+static err on_verdict(struct web *w, struct web_request *r, const struct msg *m)
+{
+    struct rd in = rd_of(m->body, m->len);
+    char text[512];
+    size_t n = 0;
+    (void)w;
+    const int status = rd_u16(&in);
+    const uint8_t *words = rd_var(&in, sizeof text - 1, &n);
+    if (!words || (status != 200 && (status < 400 || status > 599))) FAIL(E_FORMAT, "JUDGE_VERDICT with status %d", status);
+    if (status == 200) return answer_signed(r, &in);
+    memcpy(text, words, n);
+    text[n] = 0;
+    if (rd_u32(&in) != 0) FAIL(E_FORMAT, "a verdict that refuses and signs");
+    TRY(rd_end(&in, "JUDGE_VERDICT"));
+    web_answer_error(r, status, text);
+    return OK;
+}
+
+/* What a client hears before there is a key to sign with; 0: there is one. */
+static int not_serving(const struct web *w, const char **text)
+{
+    const unsigned now = phase(w);
+    if (now == PHASE_SERVING) return 0;
+    const bool fresh = now == PHASE_AWAITING_SETUP || (now == PHASE_DERIVING && !w->state.has_service);
+    *text = fresh ? no_secret : not_open;
+    return fresh ? 400 : 503;
+}
+
+static void run_sign(struct web *w, struct web_request *r)
+{
+    struct web_problem why;
+    uint8_t *message;
+    size_t n;
+    const char *text;
+    if (!web_read_sign(&message, &n, &why, r->id, r->body, r->len)) {
+        web_answer_error(r, why.status, why.text);
+        return;
+    }
+    if (!web_request_message(r, message, n)) {
+        web_answer_error(r, 503, "There is no room for this request now.");
+        return;
+    }
+    const int status = not_serving(w, &text);
+    if (status) web_answer_error(r, status, text);
+    else web_ask(w, r, LANE_JUDGE, JUDGE_SIGN, JUDGE_VERDICT, SIGN_SECONDS, on_verdict);
+}
+
+/* ---- routes ---- */
+
+static const struct web_route routes[] = {
+    { "GET",  "/health",          0,          false, run_health },
+    { "GET",  "/public-key",      0,          false, run_public_key },
+    { "GET",  "/settings",        0,          false, run_settings },
+    { "GET",  "/status",          0,          false, run_status },
+    { "GET",  "/requests",        0,          false, run_requests },
+    { "POST", "/setup",           SETUP_BODY, true,  run_setup },
+    { "POST", "/seal",            0,          false, run_seal },
+    { "POST", "/verify-and-sign", SIGN_BODY,  true,  run_sign },
+};
+
+/* A path has one method here, which makes its Allow header a choice of two. */
+void web_route_find(const struct web_route **route, const char **allow, const char *method, const char *path)
+{
+    *route = NULL;
+    *allow = NULL;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (strcmp(routes[i].path, path) != 0) continue;
+        const bool get = strcmp(routes[i].method, "GET") == 0;
+        *allow = get ? "GET, HEAD" : "POST";
+        if (strcmp(routes[i].method, method) == 0 || (get && strcmp(method, "HEAD") == 0)) *route = &routes[i];
+        return;
+    }
+}
+
+bool web_content_type_json(const char *value)
+{
+    static const char before[] = "application/", json[] = "json", plus[] = "+json";
+    if (!value || strncasecmp(value, before, sizeof before - 1) != 0) return false;
+    value += sizeof before - 1;
+    size_t n = strcspn(value, "; \t");
+    if (n == sizeof json - 1) return strncasecmp(value, json, n) == 0;
+    return n > sizeof plus - 1 && strncasecmp(value + n - (sizeof plus - 1), plus, sizeof plus - 1) == 0;
+}

@@ -1,0 +1,36 @@
+/* web_json.h - what clients send, read strictly (jansson), and turned into fixed layouts.
+ *
+ * Pure functions over bytes. A client's mistake is not an error of this program: it is a `bool`
+ * and a problem to be told, with the HTTP status and the place in the document.
+ *
+ * What is the same for every document: one JSON value in UTF-8 and nothing after it; no member
+ * twice; no escape \u0000; at most WEB_DEPTH values inside each other; an integer is written as an integer and
+ * lies in -2^63 .. 2^63-1 (so amounts and weights above 2^63-1 are refused here, with 422); members that
+ * are not known are ignored. 400: this is no JSON. 422: it is, but not of the shape that is wanted. */
+#ifndef DAEMON_WEB_JSON_H
+#define DAEMON_WEB_JSON_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "daemon/wire.h"
+
+enum { WEB_DEPTH = 32, WEB_PROBLEM = 320 };
+struct web_problem {
+    int  status;                       /* 400, 422; 500 when memory ran out */
+    char text[WEB_PROBLEM];            /* printable ASCII, for the client   */
+};
+
+/* {"max_weight": u64|null (may be absent), "key_id": text, "blockhash": 64 hex digits}. key_id is 1 to
+ * WIRE_ARN - 1 printable ASCII characters; blockhash stays in the order in which it is displayed. */
+bool web_read_setup(struct wire_setup *out, struct web_problem *why, const void *body, size_t n);
+
+/* {"emulated_tx_to": transaction, "actual_spent_outputs": [output], "backup_merkle_roots": {index: root}}, all
+ * three needed. Out: *message, for free(): the body of JUDGE_SIGN, that is `id`, then what signer/emulate.h
+ * lays down. It is never longer than n + 64 bytes. */
+bool web_read_sign(uint8_t **message, size_t *len, struct web_problem *why,
+                   uint64_t id, const void *body, size_t n);
+
+/* A decimal number as one writes it: digits, no sign, no leading zero, at most max (>= 9). */
+bool web_decimal(const char *text, uint64_t max, uint64_t *out);
+
+#endif

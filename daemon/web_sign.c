@@ -1,0 +1,239 @@
+/* web_sign.c - the body of /verify-and-sign (rust-bitcoin's JSON of a transaction and its
+ * spent outputs), laid out for a judge. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "daemon/web_read.h"
+#include "signer/emulate.h"
+#include "signer/tx.h"
+
+/* What the readers fill: a struct tx over `bytes`, where scripts and witness stacks are laid
+ * one behind the other. Each piece is shorter there than in the JSON text it came from, so a
+ * `bytes` as long as the body cannot overflow. */
+struct draft {
+    struct tx            tx;
+    struct tx_in        *in;
+    struct tx_out       *out;
+    const json_t       **root_of;      /* by input: its backup root, or NULL */
+    uint8_t             *room;
+    struct wr            bytes;
+    struct web_problem  *why;
+};
+
+static void drop_draft(struct draft *d)
+{
+    free(d->in);
+    free(d->out);
+    free(d->root_of);
+    free(d->room);
+}
+
+static bool no_memory(struct draft *d)
+{
+    return web_problem(d->why, 500, "There is no memory for this request.");
+}
+
+/* Decode a hex text to the end of d->bytes. */
+static bool put_hex(struct draft *d, const char *at, const char *text, size_t digits)
+{
+    if (digits % 2) return web_misfit(d->why, at, "an odd number of hex digits");
+    uint8_t *to = wr_room(&d->bytes, digits / 2);
+    if (!to) return no_memory(d);
+    return web_hex(to, digits / 2, text, digits) || web_misfit(d->why, at, "not hex");
+}
+
+static bool read_script(struct draft *d, struct span *out, const json_t *of, const char *name)
+{
+    const char *text;
+    size_t digits;
+    if (!web_text(of, name, &text, &digits, d->why)) return false;
+    out->p = d->bytes.p + d->bytes.len;
+    out->n = digits / 2;
+    return put_hex(d, name, text, digits);
+}
+
+/* `<txid as displayed>:<output number>`, in the one way to write it. */
+static bool read_outpoint(struct draft *d, struct tx_in *in, const json_t *of)
+{
+    const char *text;
+    size_t n;
+    uint8_t shown[32];
+    uint64_t vout;
+    if (!web_text(of, "previous_output", &text, &n, d->why)) return false;
+    if (n < 66 || text[64] != ':' || strspn(text, "0123456789abcdefABCDEF") != 64 || !web_hex(shown, 32, text, 64)
+        || !web_decimal(text + 65, UINT32_MAX, &vout))
+        return web_misfit(d->why, "previous_output", "not of the form TXID:NUMBER");
+    for (size_t i = 0; i < 32; i++) in->txid[i] = shown[31 - i];
+    in->vout = (uint32_t)vout;
+    return true;
+}
+
+static bool read_witness_item(struct draft *d, const json_t *item)
+{
+    if (!json_is_string(item)) return web_misfit(d->why, "item", "not a text");
+    size_t digits = json_string_length(item);
+    wr_compact(&d->bytes, digits / 2);
+    return put_hex(d, "item", json_string_value(item), digits);
+}
+
+static bool read_witness(struct draft *d, struct tx_in *in, const json_t *of)
+{
+    json_t *list = NULL;
+    if (!web_array(of, "witness", &list, d->why)) return false;
+    const size_t count = json_array_size(list), start = d->bytes.len;
+    for (size_t i = 0; i < count; i++)
+        if (!read_witness_item(d, json_array_get(list, i))) return web_misfit_in(d->why, "witness", i);
+    in->witness = (struct span){ d->bytes.p + start, d->bytes.len - start };
+    in->witness_count = (uint32_t)count;
+    return true;
+}
+
+static bool read_input(struct draft *d, struct tx_in *in, const json_t *v)
+{
+    int64_t sequence = 0;
+    bool good = web_object(v, "input", d->why)
+             && read_outpoint(d, in, v)
+             && read_script(d, &in->script_sig, v, "script_sig")
+             && web_integer(v, "sequence", 0, UINT32_MAX, &sequence, d->why)
+             && read_witness(d, in, v);
+    in->sequence = (uint32_t)sequence;
+    return good;
+}
+
+static bool read_output(struct draft *d, struct tx_out *out, const json_t *v)
+{
+    return web_object(v, "output", d->why)
+        && web_integer(v, "value", 0, INT64_MAX, &out->value, d->why)
+        && read_script(d, &out->script, v, "script_pubkey");
+}
+
+static bool read_inputs(struct draft *d, const json_t *of)
+{
+    json_t *list = NULL;
+    if (!web_array(of, "input", &list, d->why)) return false;
+    const size_t count = d->tx.in_count = json_array_size(list);
+    /* The wire form of a transaction cannot say "no inputs", and there would be nothing to sign. */
+    if (count == 0) return web_misfit(d->why, "input", "a transaction needs an input");
+    d->tx.in = d->in = calloc(count, sizeof *d->in);
+    d->root_of = calloc(count, sizeof *d->root_of);
+    if (!d->in || !d->root_of) return no_memory(d);
+    for (size_t i = 0; i < count; i++)
+        if (!read_input(d, &d->in[i], json_array_get(list, i))) return web_misfit_in(d->why, "input", i);
+    return true;
+}
+
+static bool read_outputs(struct draft *d, const json_t *of)
+{
+    json_t *list = NULL;
+    if (!web_array(of, "output", &list, d->why)) return false;
+    const size_t count = d->tx.out_count = json_array_size(list);
+    d->tx.out = d->out = calloc(count + 1, sizeof *d->out);
+    if (!d->out) return no_memory(d);
+    for (size_t i = 0; i < count; i++)
+        if (!read_output(d, &d->out[i], json_array_get(list, i))) return web_misfit_in(d->why, "output", i);
+    return true;
+}
+
+static bool read_tx(struct draft *d, const json_t *of)
+{
+    int64_t version = 0, locktime = 0;
+    const json_t *v = json_object_get(of, "emulated_tx_to");
+    if (!web_object(v, "emulated_tx_to", d->why)) return false;
+    bool good = web_integer(v, "version", INT32_MIN, INT32_MAX, &version, d->why)
+             && web_integer(v, "lock_time", 0, UINT32_MAX, &locktime, d->why)
+             && read_inputs(d, v)
+             && read_outputs(d, v);
+    d->tx.version = (int32_t)version;
+    d->tx.locktime = (uint32_t)locktime;
+    return good || web_misfit_under(d->why, "emulated_tx_to");
+}
+
+/* Scripts of spent outputs go through d->bytes too, and out of it at once: the room is given back. */
+static bool write_spent(struct draft *d, struct wr *w, const json_t *of)
+{
+    json_t *list = NULL;
+    if (!web_array(of, "actual_spent_outputs", &list, d->why)) return false;
+    const size_t count = json_array_size(list);
+    emulate_write_count(w, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        struct tx_out out;
+        const size_t before = d->bytes.len;
+        if (!read_output(d, &out, json_array_get(list, i))) return web_misfit_in(d->why, "actual_spent_outputs", i);
+        emulate_write_output(w, (uint64_t)out.value, out.script.p, out.script.n);
+        d->bytes.len = before;
+    }
+    return true;
+}
+
+/* The map comes in any order and is sent ascending; roots for inputs that are not there are
+ * checked for their form, and left out. */
+static bool read_roots(struct draft *d, size_t *kept, const json_t *of)
+{
+    json_t *map = json_object_get(of, "backup_merkle_roots");
+    const char *key;
+    json_t *root;
+    if (!web_object(map, "backup_merkle_roots", d->why)) return false;
+    *kept = 0;
+    json_object_foreach(map, key, root) {
+        uint64_t index;
+        uint8_t bytes[32];
+        if (!web_decimal(key, UINT64_MAX, &index))
+            return web_misfit(d->why, "backup_merkle_roots", "a key that is no input's number");
+        if (!json_is_string(root) || !web_hex(bytes, 32, json_string_value(root), json_string_length(root)))
+            return web_misfit(d->why, "backup_merkle_roots", "a root is not a text of 64 hex digits");
+        if (index >= d->tx.in_count) continue;
+        d->root_of[index] = root;
+        ++*kept;
+    }
+    return true;
+}
+
+static bool write_roots(struct draft *d, struct wr *w, const json_t *of)
+{
+    size_t kept = 0;
+    if (!read_roots(d, &kept, of)) return false;
+    emulate_write_count(w, (uint32_t)kept);
+    for (size_t i = 0; i < d->tx.in_count; i++) {
+        uint8_t root[32];
+        if (!d->root_of[i]) continue;
+        MUST(web_hex(root, 32, json_string_value(d->root_of[i]), 64));
+        emulate_write_backup(w, (uint32_t)i, root);
+    }
+    return true;
+}
+
+static bool write_message(struct draft *d, struct wr *w, uint64_t id, const json_t *root)
+{
+    if (!read_tx(d, root)) return false;
+    wr_u64(w, id);
+    emulate_write_tx(w, &d->tx);
+    return write_spent(d, w, root) && write_roots(d, w, root);
+}
+
+static bool fill(struct draft *d, uint8_t **message, size_t *len, uint64_t id, const void *body, size_t n)
+{
+    JSON json_t *root = NULL;
+    BYTES room = NULL;
+    if (!web_parse(&root, d->why, body, n) || !web_object(root, "body", d->why)) return false;
+    const size_t cap = n + 64;
+    if (mem_new(&d->room, cap).code || mem_new(&room, cap).code) return no_memory(d);
+    d->bytes = wr_of(d->room, cap);
+    struct wr w = wr_of(room, cap);
+    if (!write_message(d, &w, id, root)) return false;
+    if (w.full) return no_memory(d);
+    *len = w.len;
+    *message = take_bytes(&room);
+    return true;
+}
+
+bool web_read_sign(uint8_t **message, size_t *len, struct web_problem *why,
+                   uint64_t id, const void *body, size_t n)
+{
+    __attribute__((cleanup(drop_draft))) struct draft d = { .why = why };
+    *message = NULL;
+    *len = 0;
+    bool good = fill(&d, message, len, id, body, n);
+    if (!good) web_told(why);
+    return good;
+}

@@ -1,0 +1,324 @@
+/* web_text.c - JSON on the way out. Room is reckoned before, so that the writers never grow;
+ * what is written has a known shape, and needs no library. */
+#include "daemon/web_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/mem.h"
+
+/* ---- pieces ---- */
+
+static void put_number(struct wr *w, uint64_t v)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, v);
+    wr_text(w, text);
+}
+
+static void put_hex(struct wr *w, const uint8_t *p, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t *to = wr_room(w, 2 * n);
+    if (!to) return;
+    for (size_t i = 0; i < n; i++) {
+        to[2 * i] = (uint8_t)digits[p[i] >> 4];
+        to[2 * i + 1] = (uint8_t)digits[p[i] & 15];
+    }
+}
+
+/* Hashes that the world shows in the other order than they are hashed. */
+static void put_reversed(struct wr *w, const uint8_t p[static 32])
+{
+    uint8_t shown[32];
+    for (size_t i = 0; i < 32; i++) shown[i] = p[31 - i];
+    put_hex(w, shown, 32);
+}
+
+static void put_quoted_hex(struct wr *w, const uint8_t *p, size_t n)
+{
+    wr_text(w, "\"");
+    put_hex(w, p, n);
+    wr_text(w, "\"");
+}
+
+static void put_string(struct wr *w, const char *s)
+{
+    wr_text(w, "\"");
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\') wr_u8(w, '\\');
+        wr_u8(w, *s >= 0x20 && *s <= 0x7e ? (uint8_t)*s : '?');
+    }
+    wr_text(w, "\"");
+}
+
+static void name_number(struct wr *w, const char *name, uint64_t v)
+{
+    wr_text(w, name);
+    put_number(w, v);
+}
+
+static void name_bool(struct wr *w, const char *name, bool v)
+{
+    wr_text(w, name);
+    wr_text(w, v ? "true" : "false");
+}
+
+static void name_string(struct wr *w, const char *name, const char *s)
+{
+    wr_text(w, name);
+    put_string(w, s);
+}
+
+static size_t done(uint8_t **out, uint8_t **room, const struct wr *w)
+{
+    if (w->full) return 0;
+    *out = take_bytes(room);
+    return w->len;
+}
+
+/* ---- small bodies ---- */
+
+enum { SMALL = 4096 };
+
+size_t web_error_body(uint8_t **out, const char *text, int status, uint64_t id)
+{
+    BYTES room = NULL;
+    char shown[17];
+    *out = NULL;
+    if (mem_new(&room, SMALL).code) return 0;
+    struct wr w = wr_of(room, SMALL);
+    snprintf(shown, sizeof shown, "%016" PRIx64, id);
+    name_string(&w, "{\"error\":", text);
+    name_number(&w, ",\"status\":", (uint64_t)status);
+    name_string(&w, ",\"request_id\":", shown);
+    wr_text(&w, "}");
+    return done(out, &room, &w);
+}
+
+size_t web_public_key_body(uint8_t **out, const struct wire_state *s)
+{
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, SMALL).code) return 0;
+    struct wr w = wr_of(room, SMALL);
+    wr_text(&w, "{\"public_key\":");
+    put_quoted_hex(&w, s->public_key, sizeof s->public_key);
+    wr_text(&w, "}");
+    return done(out, &room, &w);
+}
+
+size_t web_settings_body(uint8_t **out, const struct wire_state *s)
+{
+    const struct wire_setup *set = &s->settings;
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, SMALL).code) return 0;
+    struct wr w = wr_of(room, SMALL);
+    wr_text(&w, "{\"max_weight\":");
+    if (set->limited) put_number(&w, set->max_weight);
+    else wr_text(&w, "null");
+    name_string(&w, ",\"key_id\":", set->key_id);
+    wr_text(&w, ",\"blockhash\":");
+    put_quoted_hex(&w, set->blockhash, sizeof set->blockhash);
+    wr_text(&w, "}");
+    return done(out, &room, &w);
+}
+
+static void put_disk(struct wr *w, const struct wire_disk *d)
+{
+    name_string(w, "{\"backend\":", d->backend);
+    name_bool(w, ",\"mounted\":", d->mounted);
+    name_number(w, ",\"size\":", d->image_size);
+    name_number(w, ",\"generation\":", d->generation);
+    wr_text(w, ",\"sealed_at\":");
+    if (d->sealed_at) put_number(w, d->sealed_at);
+    else wr_text(w, "null");
+    name_number(w, ",\"sealed_bytes\":", d->sealed_bytes);
+    name_number(w, ",\"sealed_chunks\":", d->sealed_chunks);
+    name_number(w, ",\"sealed_ms\":", d->sealed_ms);
+    name_number(w, ",\"freeze_us\":", d->freeze_us);
+    name_bool(w, ",\"dirty\":", d->dirty);
+    name_bool(w, ",\"last_seal_failed\":", d->last_failed);
+    wr_text(w, "}");
+}
+
+size_t web_disk_body(uint8_t **out, const struct wire_disk *d)
+{
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, SMALL).code) return 0;
+    struct wr w = wr_of(room, SMALL);
+    put_disk(&w, d);
+    return done(out, &room, &w);
+}
+
+const char *web_phase_text(uint8_t phase)
+{
+    static const char *const text[PHASES] = {
+        [PHASE_STARTING] = "starting", [PHASE_AWAITING_SETUP] = "awaiting-setup", [PHASE_DERIVING] = "deriving",
+        [PHASE_RESTORING] = "restoring", [PHASE_SERVING] = "serving",
+    };
+    return phase < PHASES && text[phase] ? text[phase] : "unknown";
+}
+
+static void put_state(struct wr *w, const struct wire_state *s)
+{
+    name_bool(w, ",\"simulated\":", s->simulated);
+    name_string(w, ",\"phase\":", web_phase_text(s->phase));
+    wr_text(w, ",\"service_id\":");
+    if (s->has_service) put_quoted_hex(w, s->service_id, sizeof s->service_id);
+    else wr_text(w, "null");
+    wr_text(w, ",\"public_key\":");
+    if (s->public_key[0]) put_quoted_hex(w, s->public_key, sizeof s->public_key);
+    else wr_text(w, "null");
+    name_string(w, ",\"profile\":", s->profile);
+    name_number(w, ",\"epoch\":", s->epoch);
+}
+
+size_t web_status_body(uint8_t **out, const struct web_status *s)
+{
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, SMALL).code) return 0;
+    struct wr w = wr_of(room, SMALL);
+    name_string(&w, "{\"version\":", HOLDFAST_VERSION);
+    name_string(&w, ",\"service\":", s->config->service_name);
+    name_string(&w, ",\"genesis\":", s->config->genesis);
+    if (s->state) put_state(&w, s->state);
+    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null");
+    /* No witnesses yet: an old copy of the state cannot be told from the newest one. */
+    wr_text(&w, ",\"freshness\":\"none\",\"disk\":");
+    if (s->disk) put_disk(&w, s->disk);
+    else wr_text(&w, "null");
+    wr_text(&w, ",\"requests\":");
+    if (s->requests) put_number(&w, *s->requests);
+    else wr_text(&w, "null");
+    name_number(&w, ",\"limits\":{\"connections\":", s->config->web_connections);
+    name_number(&w, ",\"timeout\":", s->config->web_timeout);
+    name_number(&w, ",\"body\":", 4u << 20);
+    name_number(&w, ",\"weight\":", s->state && s->state->settings.limited ? s->state->settings.max_weight : TX_MAX_WEIGHT);
+    wr_text(&w, "}}");
+    return done(out, &room, &w);
+}
+
+/* ---- the list of requests ---- */
+
+enum { ENTRY_ROOM = 320 + 2 * WIRE_TEXT };
+
+static void put_entry(struct wr *w, const struct wire_entry *e)
+{
+    name_number(w, "{\"row\":", e->row);
+    name_number(w, ",\"time\":", e->time);
+    wr_text(w, ",\"txid\":\"");
+    put_reversed(w, e->txid);
+    wr_text(w, "\",\"request_hash\":");
+    put_quoted_hex(w, e->request_hash, sizeof e->request_hash);
+    name_number(w, ",\"status\":", e->status);
+    name_number(w, ",\"inputs\":", e->inputs);
+    name_number(w, ",\"signed\":", e->signed_inputs);
+    name_string(w, ",\"text\":", e->text);
+    wr_text(w, "}");
+}
+
+size_t web_requests_body(uint8_t **out, uint64_t total, size_t count,
+                         bool (*entry)(void *self, struct wire_entry *e), void *self)
+{
+    BYTES room = NULL;
+    const size_t cap = 128 + count * ENTRY_ROOM;
+    *out = NULL;
+    if (mem_new(&room, cap).code) return 0;
+    struct wr w = wr_of(room, cap);
+    name_number(&w, "{\"total\":", total);
+    wr_text(&w, ",\"requests\":[");
+    for (size_t i = 0; i < count; i++) {
+        struct wire_entry e;
+        if (!entry(self, &e)) return 0;
+        if (i) wr_text(&w, ",");
+        put_entry(&w, &e);
+    }
+    wr_text(&w, "]}");
+    return done(out, &room, &w);
+}
+
+/* ---- the signed transaction ---- */
+
+/* The longest texts around the hex of one input, one output, one signature. */
+enum { INPUT_ROOM = 512, OUTPUT_ROOM = 96 };
+
+/* `dropped` leading items are left out; all of them, or all but the annex. */
+static void put_items(struct wr *w, const struct tx_in *in, uint32_t dropped, bool more)
+{
+    struct rd r = rd_of(in->witness.p, in->witness.n);
+    for (uint32_t i = 0; i < in->witness_count; i++) {
+        struct span item = tx_item(&r);
+        if (i < dropped) continue;
+        if (more) wr_text(w, ",");
+        more = true;
+        put_quoted_hex(w, item.p, item.n);
+    }
+}
+
+static void put_input(struct wr *w, const struct tx_in *in, const struct web_signature *s)
+{
+    wr_text(w, "{\"previous_output\":\"");
+    put_reversed(w, in->txid);
+    name_number(w, ":", in->vout);
+    wr_text(w, "\",\"script_sig\":");
+    put_quoted_hex(w, in->script_sig.p, in->script_sig.n);
+    name_number(w, ",\"sequence\":", in->sequence);
+    wr_text(w, ",\"witness\":[");
+    if (s->made) put_quoted_hex(w, s->bytes, 64);
+    if (!s->made || s->annex) put_items(w, in, s->made ? in->witness_count - 1 : 0, s->made);
+    wr_text(w, "]}");
+}
+
+static void put_output(struct wr *w, const struct tx_out *o)
+{
+    name_number(w, "{\"value\":", (uint64_t)o->value);
+    wr_text(w, ",\"script_pubkey\":");
+    put_quoted_hex(w, o->script.p, o->script.n);
+    wr_text(w, "}");
+}
+
+static void put_tx(struct wr *w, const struct tx *tx, const struct web_signature *signature)
+{
+    char version[16];
+    snprintf(version, sizeof version, "%" PRId32, tx->version);
+    wr_text(w, "{\"version\":");
+    wr_text(w, version);
+    name_number(w, ",\"lock_time\":", tx->locktime);
+    wr_text(w, ",\"input\":[");
+    for (size_t i = 0; i < tx->in_count; i++) {
+        if (i) wr_text(w, ",");
+        put_input(w, &tx->in[i], &signature[i]);
+    }
+    wr_text(w, "],\"output\":[");
+    for (size_t i = 0; i < tx->out_count; i++) {
+        if (i) wr_text(w, ",");
+        put_output(w, &tx->out[i]);
+    }
+    wr_text(w, "]}");
+}
+
+size_t web_signed_body(uint8_t **out, const struct tx *tx, const struct web_signature *signature, size_t message_len)
+{
+    /* An item of n bytes took at least n + 1 in the message, and is 2n + 3 characters here. */
+    const size_t cap = 256 + 3 * message_len + tx->in_count * INPUT_ROOM + tx->out_count * OUTPUT_ROOM;
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, cap).code) return 0;
+    struct wr w = wr_of(room, cap);
+    wr_text(&w, "{\"signed_tx\":");
+    put_tx(&w, tx, signature);
+    wr_text(&w, ",\"inputs\":[");
+    for (size_t i = 0; i < tx->in_count; i++) {
+        name_number(&w, i ? ",{\"index\":" : "{\"index\":", i);
+        name_bool(&w, ",\"signed\":", signature[i].made);
+        wr_text(&w, "}");
+    }
+    wr_text(&w, "]}");
+    return done(out, &room, &w);
+}

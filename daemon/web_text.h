@@ -1,0 +1,39 @@
+/* web_text.h - what clients get: JSON written straight from our own fixed layouts.
+ *
+ * Every body goes to *out, for free(); the length is returned, 0 with *out NULL when memory ran
+ * out. Texts of peers are shown as printable ASCII whatever they hold. */
+#ifndef DAEMON_WEB_TEXT_H
+#define DAEMON_WEB_TEXT_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "daemon/config.h"
+#include "daemon/wire.h"
+#include "signer/tx.h"
+
+size_t web_error_body(uint8_t **out, const char *text, int status, uint64_t id);
+size_t web_public_key_body(uint8_t **out, const struct wire_state *s);
+size_t web_settings_body(uint8_t **out, const struct wire_state *s);
+size_t web_disk_body(uint8_t **out, const struct wire_disk *d);
+
+/* state, disk: NULL before the first word of keeper or disk. requests: NULL when not known. */
+struct web_status {
+    const struct daemon_config *config;
+    const struct wire_state    *state;
+    const struct wire_disk     *disk;
+    const uint64_t             *requests;
+};
+size_t web_status_body(uint8_t **out, const struct web_status *s);
+
+/* `entry` is called for each of `count` rows in turn. */
+size_t web_requests_body(uint8_t **out, uint64_t total, size_t count,
+                         bool (*entry)(void *self, struct wire_entry *e), void *self);
+
+/* A judge's verdict on one input, and the transaction as the client gets it back. */
+struct web_signature { bool made, annex; const uint8_t *bytes; };   /* bytes: 64 */
+/* `signature` has tx->in_count elements; message_len is the size of the request that held tx. */
+size_t web_signed_body(uint8_t **out, const struct tx *tx, const struct web_signature *signature, size_t message_len);
+
+const char *web_phase_text(uint8_t phase);
+
+#endif
