@@ -6,12 +6,13 @@
  * `crit` header is refused: we implement no extension. */
 #ifndef KEYSTORE_COSE_H
 #define KEYSTORE_COSE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
 #include "core/hash.h"
 
-enum { COSE_SIG = 96, COSE_MAX = 16384 };
+enum { COSE_SIG = 96, COSE_MAX = 16384, COSE_P384_SPKI = 120 };
 
 struct cose_sign1 {
     struct bytes protected_header;       /* the bytes that are signed  */
@@ -25,7 +26,9 @@ err cose_parse(struct cose_sign1 *out, const void *p, size_t n);
 /* The bytes the signature is over (Sig_structure, context "Signature1", no external
  * data). Out: out[0..*len), at most cap. Fails: E_LIMIT. */
 err cose_signed_bytes(uint8_t *out, size_t cap, size_t *len, const struct cose_sign1 *c);
-/* Check the signature with a P-384 key. `spki` is DER. Fails: E_AUTH, E_FORMAT (key). */
+/* True for a DER SubjectPublicKeyInfo of a named-curve, uncompressed P-384 key. */
+bool cose_is_p384(const void *spki, size_t n);
+/* Check the signature with such a key. Fails: E_AUTH, E_FORMAT (another key), E_MEMORY. */
 err cose_verify(const struct cose_sign1 *c, const void *spki, size_t spki_len);
 
 /* A signer of SHA-384/P-384: r || s over message[0..n). */

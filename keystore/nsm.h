@@ -4,7 +4,7 @@
  * ioctl NSM_IOCTL_RAW (linux/nsm.h), a unix SOCK_SEQPACKET socket carries the same
  * request and response, one packet each (holdfast-sim nsm). Nothing else differs.
  * The driver serialises calls and gives up after 120 s; so do we. System calls made:
- * fstat once; ioctl, or sendmsg, poll, recvfrom. */
+ * fstat and getsockopt once; then ioctl, or sendmsg, poll, recvmsg. */
 #ifndef KEYSTORE_NSM_H
 #define KEYSTORE_NSM_H
 #include <stdbool.h>

@@ -3,6 +3,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
+#include <stdbool.h>
 #include <string.h>
 #include "core/hash.h"
 
@@ -63,7 +64,7 @@ err nums_point(uint8_t spki[static NUMS_SPKI], uint32_t *counter,
         const uint8_t be[4] = { (uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
         const struct bytes pieces[] = { { seed, sizeof seed - 1 }, { hash, hash_len }, { be, sizeof be } };
         sha256_of(x, pieces, 3);
-        bool found;
+        bool found = false;
         TRY(lift_x(spki + sizeof spki_head, &found, x));
         if (!found) continue;
         memcpy(spki, spki_head, sizeof spki_head);

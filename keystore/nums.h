@@ -5,7 +5,6 @@
  * have asked KMS for its multiple before that block existed. Public data only. */
 #ifndef KEYSTORE_NUMS_H
 #define KEYSTORE_NUMS_H
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
