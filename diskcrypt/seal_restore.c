@@ -1,0 +1,251 @@
+/* seal_restore.c - a generation back into an image.
+ *
+ * First the manifest is authenticated as a whole; then every pack streams by and
+ * each chunk is opened, at the place and under the name the manifest gives it.
+ * What does not fit is refused with its own reason. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+#include "core/mem.h"
+#include "diskcrypt/sealer.h"
+
+/* One restore on its way. */
+struct restoring {
+    struct sealer *s;
+    struct blk *image;
+    uint8_t *bytes;                       /* the manifest; entries in place once opened       */
+    struct manifest_clear m;
+    uint8_t *entries;
+    uint64_t done, moved;
+    /* the pack that streams by */
+    struct manifest_pack pack;
+    struct pack_head head;
+    uint32_t number;
+    struct gcm *key;
+    uint32_t next;                        /* entry to look at next                            */
+    uint64_t at;                          /* bytes of the pack taken                          */
+    uint8_t *part;                        /* a chunk (or the header) that comes in pieces     */
+    size_t   part_len;
+    uint8_t *plain;
+};
+
+static void restoring_drop(struct restoring *t)
+{
+    gcm_close_key(&t->key);
+    if (t->plain)
+        mem_wipe(t->plain, CHUNK_SIZE);
+    mem_free_bytes(&t->plain);
+    mem_free_bytes(&t->part);
+    mem_free_bytes(&t->bytes);
+}
+#define RESTORING __attribute__((cleanup(restoring_drop))) struct restoring
+
+static err manifest_fetch(struct restoring *t, size_t *len)
+{
+    const struct head *h = &t->s->now.head;
+    uint64_t size = t->image->size(t->image);
+    TRY(chunk_size_check(size));
+    size_t cap = (size_t)manifest_size_max(size);
+    TRY(mem_new(&t->bytes, cap));
+    err e = store_get_all(t->s->store, t->bytes, len, h->manifest, cap);
+    if (e.code == E_ABSENT)
+        FAIL(E_ABSENT, "generation %llu needs its manifest %s, and the store does not have it",
+             (unsigned long long)h->generation, h->manifest);
+    TRY(e);
+    uint8_t hash[32];
+    sha256(hash, t->bytes, *len);
+    if (!bytes_equal(hash, h->manifest_sha256, sizeof hash))
+        FAIL(E_AUTH, "manifest %s is not the one the head names: damaged or exchanged", h->manifest);
+    return OK;
+}
+
+/* What is said in the clear against what we know. */
+static err manifest_fits(const struct restoring *t)
+{
+    const struct manifest_clear *m = &t->m;
+    const struct head *h = &t->s->now.head;
+    if (!bytes_equal(m->service, t->s->service, SERVICE_ID))
+        FAIL(E_AUTH, "manifest %s is of another service", h->manifest);
+    if (m->epoch != t->s->epoch)
+        FAIL(E_AUTH, "manifest %s is of epoch %u, the key of epoch %u", h->manifest, m->epoch, t->s->epoch);
+    if (m->generation != h->generation)
+        FAIL(E_AUTH, "manifest %s is of generation %llu: an older one under a newer name", h->manifest,
+             (unsigned long long)m->generation);
+    if (!bytes_equal(m->record, h->record_sha256, sizeof m->record))
+        FAIL(E_AUTH, "manifest %s goes with another service record than the head names", h->manifest);
+    if (m->image_size != t->image->size(t->image))
+        FAIL(E_FORMAT, "generation %llu is of an image of %llu bytes, not of %llu", (unsigned long long)m->generation,
+             (unsigned long long)m->image_size, (unsigned long long)t->image->size(t->image));
+    return OK;
+}
+
+static err manifest_open(struct restoring *t, size_t len)
+{
+    static const uint8_t nonce[GCM_NONCE] = { 0 };        /* one message under this key */
+    const char *name = t->s->now.head.manifest;
+    TRY(manifest_clear_parse(&t->m, t->bytes, len));
+    TRY(manifest_fits(t));
+    if (t->m.total_size != len)
+        FAIL(E_FORMAT, "manifest %s has %zu bytes and should have %llu", name, len, (unsigned long long)t->m.total_size);
+    t->entries = t->bytes + t->m.clear_size;
+    size_t body = (size_t)t->m.stored * MANIFEST_ENTRY;
+    GCM key = NULL;
+    TRY(seal_manifest_key(&key, t->s->key, &t->m));
+    err e = gcm_unseal(key, t->entries, t->entries + body, nonce, t->bytes, t->m.clear_size, t->entries, body);
+    if (e.code == E_AUTH)
+        FAIL(E_AUTH, "manifest %s does not verify under this service's key", name);
+    TRY(e);
+    return manifest_entries_check(&t->m, t->entries);
+}
+
+/* The pack's own header must be byte for byte what the authentic manifest implies. */
+static err pack_head_fits(const struct restoring *t, const uint8_t *bytes)
+{
+    struct pack_head h;
+    TRY(pack_head_parse(&h, bytes));
+    const char *name = t->pack.name;
+    if (!bytes_equal(h.service, t->head.service, SERVICE_ID))
+        FAIL(E_AUTH, "%s holds a pack of another service", name);
+    if (h.epoch != t->head.epoch)
+        FAIL(E_AUTH, "%s holds a pack of epoch %u", name, h.epoch);
+    if (h.generation != t->head.generation)
+        FAIL(E_AUTH, "%s holds a pack of generation %llu", name, (unsigned long long)h.generation);
+    if (h.image_size != t->head.image_size)
+        FAIL(E_AUTH, "%s holds a pack of an image of %llu bytes", name, (unsigned long long)h.image_size);
+    if (!bytes_equal(h.salt, t->head.salt, SALT))
+        FAIL(E_AUTH, "%s holds another pack of its generation", name);
+    return OK;
+}
+
+/* Find the entry whose chunk starts at `offset` of this pack. Out: NULL when the chunk is not needed. */
+static bool entry_at(struct restoring *t, struct manifest_entry *e, uint64_t offset)
+{
+    for (; t->next < t->m.stored; t->next++) {
+        manifest_entry_get(e, t->entries, t->next);
+        if (e->pack != t->number)
+            continue;
+        if (e->offset == offset)
+            t->next++;
+        return e->offset == offset;
+    }
+    return false;
+}
+
+static err chunk_open(struct restoring *t, const uint8_t *sealed, uint64_t offset)
+{
+    struct manifest_entry e;
+    if (!entry_at(t, &e, offset))
+        return OK;                        /* a later generation replaced it */
+    uint8_t nonce[CHUNK_NONCE], aad[CHUNK_AAD];
+    chunk_nonce(nonce, e.index);
+    chunk_aad(aad, &t->head, e.index);
+    err bad = gcm_unseal(t->key, t->plain, e.tag, nonce, aad, sizeof aad, sealed, CHUNK_SIZE);
+    if (bad.code == E_AUTH)
+        FAIL(E_AUTH, "chunk %u in %s does not verify", e.index, t->pack.name);
+    TRY(bad);
+    TRY(t->image->write_at(t->image, t->plain, CHUNK_SIZE, (uint64_t)e.index * CHUNK_SIZE));
+    t->done += CHUNK_SIZE;
+    seal_tell(t->s, t->done, (uint64_t)t->m.stored * CHUNK_SIZE);
+    return OK;
+}
+
+/* One whole unit of the pack: its header first, then chunk after chunk. */
+static err unit_take(struct restoring *t, const uint8_t *unit, size_t n)
+{
+    uint64_t offset = t->at;
+    t->at += n;
+    return offset == 0 ? pack_head_fits(t, unit) : chunk_open(t, unit, offset);
+}
+
+/* Pieces come cut anywhere; whole units are opened where they lie. */
+static err pack_take(void *self, const uint8_t *p, size_t n)
+{
+    struct restoring *t = self;
+    while (n > 0) {
+        size_t unit = t->at == 0 ? PACK_HEAD : CHUNK_SIZE;
+        if (t->part_len == 0 && n >= unit) {
+            TRY(unit_take(t, p, unit));
+            p += unit;
+            n -= unit;
+            continue;
+        }
+        size_t more = unit - t->part_len < n ? unit - t->part_len : n;
+        memcpy(t->part + t->part_len, p, more);
+        t->part_len += more;
+        p += more;
+        n -= more;
+        if (t->part_len == unit) {
+            t->part_len = 0;
+            TRY(unit_take(t, t->part, unit));
+        }
+    }
+    return OK;
+}
+
+static err pack_restore(struct restoring *t, uint32_t number)
+{
+    manifest_pack_get(&t->pack, &t->m, number);
+    t->number = number;
+    t->next = 0;
+    t->at = 0;
+    t->part_len = 0;
+    memcpy(t->head.service, t->s->service, SERVICE_ID);
+    memcpy(t->head.salt, t->pack.salt, SALT);
+    t->head.epoch = t->m.epoch;
+    t->head.generation = t->pack.generation;
+    t->head.image_size = t->pack.image_size;
+    gcm_close_key(&t->key);
+    TRY(seal_pack_key(&t->key, t->s->key, &t->head));
+    uint64_t total = 0;
+    err e = t->s->store->get(t->s->store, &total, t->pack.name, t->pack.size, (struct store_sink){ pack_take, t });
+    if (e.code == E_ABSENT)
+        FAIL(E_ABSENT, "generation %llu needs %s, and the store does not have it",
+             (unsigned long long)t->m.generation, t->pack.name);
+    if (e.code == E_LIMIT)
+        FAIL(E_FORMAT, "%s is longer than the %llu bytes it was sealed with", t->pack.name,
+             (unsigned long long)t->pack.size);
+    TRY(e);
+    if (total != t->pack.size)
+        FAIL(E_FORMAT, "%s has %llu bytes instead of %llu", t->pack.name, (unsigned long long)total,
+             (unsigned long long)t->pack.size);
+    t->moved += total;
+    return OK;
+}
+
+/* Zero chunks are not stored, so what was there before would show through. */
+static err image_empty(struct blk *image)
+{
+    uint64_t from, to;
+    if (!image->next_data)
+        return OK;                        /* it cannot tell; the caller promised */
+    TRY(blk_next_data(image, &from, &to, 0));
+    if (from < to)
+        FAIL(E_STATE, "the image to restore into is not empty");
+    return OK;
+}
+
+err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uint64_t least_generation)
+{
+    *r = (struct seal_report){ 0 };
+    if (s->restored)
+        FAIL(E_STATE, "there is no generation to restore, or it is already");
+    TRY(image_empty(image));
+    RESTORING t = { .s = s, .image = image };
+    size_t len = 0;
+    TRY(manifest_fetch(&t, &len));
+    TRY(manifest_open(&t, len));
+    if (t.m.generation < least_generation)
+        FAIL(E_STATE, "generation %llu is older than %llu, the least that may be restored",
+             (unsigned long long)t.m.generation, (unsigned long long)least_generation);
+    TRY(mem_new(&t.part, CHUNK_SIZE));
+    TRY(mem_new(&t.plain, CHUNK_SIZE));
+    for (uint32_t i = 0; i < t.m.packs; i++)
+        TRY(pack_restore(&t, i));
+    if (t.done != (uint64_t)t.m.stored * CHUNK_SIZE)
+        FAIL(E_FORMAT, "%llu bytes of chunks came back of %u chunks", (unsigned long long)t.done, t.m.stored);
+    TRY(image->sync(image));
+    s->restored = true;
+    *r = (struct seal_report){ t.m.generation, t.m.time, t.m.image_size, t.done, t.moved + len };
+    return OK;
+}

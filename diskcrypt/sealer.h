@@ -1,0 +1,33 @@
+/* sealer.h - what seal.c, seal_write.c and seal_restore.c share. Not for others. */
+#ifndef DISKCRYPT_SEALER_H
+#define DISKCRYPT_SEALER_H
+#include "core/crypto.h"
+#include "diskcrypt/seal.h"
+
+/* A head in both its forms. */
+struct head_state { struct head head; uint8_t raw[LINK_HEAD_MAX]; size_t len; };
+
+struct sealer {
+    secret  *key;
+    uint8_t  service[SERVICE_ID];
+    uint32_t epoch;
+    struct store *store;
+    struct head_state now;                /* as last seen at the store; len 0: no head        */
+    struct head_state tried;              /* sent, and its answer lost; len 0: none           */
+    bool     restored;                    /* the image continues the head's generation        */
+    void   (*on_progress)(void *self, uint64_t done, uint64_t total);
+    void    *progress_self;
+};
+
+/* The keys of one generation's objects: HKDF-SHA256(seal key, salt, label || service || epoch || generation). */
+err seal_pack_key(struct gcm **out, const secret *seal_key, const struct pack_head *h);
+err seal_manifest_key(struct gcm **out, const secret *seal_key, const struct manifest_clear *m);
+
+/* Ask the store for its head, and go on only if it is the one we left there: find
+ * out what became of a head whose answer was lost. Fails: E_STATE (it is another). */
+err seal_settle(struct sealer *s);
+/* Make `next` the head. */
+err seal_move_head(struct sealer *s, const struct head *next);
+void seal_tell(const struct sealer *s, uint64_t done, uint64_t total);
+
+#endif
