@@ -7,3 +7,5 @@ add_test(NAME model_bip341_selftest COMMAND Python3::Interpreter ${MODEL} --self
 add_test(NAME model_bip341_vectors COMMAND Python3::Interpreter ${MODEL} --vectors)
 set_tests_properties(model_bip341_vectors PROPERTIES SKIP_RETURN_CODE 77
   ENVIRONMENT "HOLDFAST_VECTORS_DIR=${HOLDFAST_VECTORS_DEFAULT}")
+
+hf_unit(unit_signer_address SOURCES unit_signer_address.c LIBS hf_address hf_emulate hf_support)

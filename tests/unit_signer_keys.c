@@ -400,23 +400,21 @@ END_TEST
 
 /* ---- the stack below us, after signing ---- */
 #if !defined(HOLDFAST_SANITIZE)
-/* Is there a run of 16 bytes of `key`, in either byte order, in the 64 KiB under this frame? */
+/* Is one of the four 64-bit words of `key` in the 64 KiB under this frame, in either byte order? */
 static __attribute__((noinline)) int found_below(const uint8_t key[static 32])
 {
-    uint8_t back[32];
+    uint64_t words[8];
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     __asm__ volatile("" : "+r"(here));
-    for (int i = 0; i < 32; i++)
-        back[i] = key[31 - i];
-    for (uintptr_t at = here - 64 * 1024; at < here - 512; at++) {
-        const volatile uint8_t *p = (const volatile uint8_t *)at;
-        int same = 1, same_back = 1;
-        for (int i = 0; i < 16; i++) {
-            same &= p[i] == key[i + 8];
-            same_back &= p[i] == back[i + 8];
-        }
-        if (same || same_back)
-            return 1;
+    for (int i = 0; i < 4; i++) {
+        memcpy(&words[i], key + 8 * i, 8);
+        words[i + 4] = __builtin_bswap64(words[i]);
+    }
+    for (uintptr_t at = (here - 64 * 1024) & ~(uintptr_t)7; at < here - 512; at += 4) {
+        uint64_t seen = *(const volatile uint32_t *)at | (uint64_t)*(const volatile uint32_t *)(at + 4) << 32;
+        for (int i = 0; i < 8; i++)
+            if (seen == words[i])
+                return 1;
     }
     return 0;
 }
@@ -457,6 +455,16 @@ START_TEST(stack_is_clean)
         ck_assert(found_below(key));       /* the search does find */
         clean_below();
         ck_assert_int_eq(signer_sign(s, sig, &q).code, E_OK);
+        ck_assert(!found_below(key));
+        clean_below();
+        spoil_signature = 1;               /* ends early: nothing later covers what it left */
+        ck_assert_int_eq(signer_sign(s, sig, &q).code, E_IO);
+        spoil_signature = 0;
+        ck_assert(!found_below(key));
+        struct sign_request other = q;
+        other.output_key[0] ^= 1;
+        clean_below();
+        ck_assert_int_eq(signer_sign(s, sig, &other).code, E_DENIED);
         ck_assert(!found_below(key));
     }
 }
