@@ -34,6 +34,9 @@ struct role_env {
     int          judge[JUDGES_MAX];           /* channels to the pool                         */
     unsigned     judges;
     int          given[8];                    /* GIVE_* descriptors, by kind - GIVE_LISTEN     */
+    bool         stopping;                    /* CTL_STOP was seen                             */
+    void        *warm;                        /* what warm_up made for main, the role's own   */
+    uint16_t     asked;                       /* sequence of the last question to init         */
     struct daemon_config config;
 };
 
@@ -51,8 +54,13 @@ struct role {
 extern const struct role role_table[ROLES];
 
 const char  *role_name(enum role_id id);
-/* Take in one frame from init: a replaced peer, or CTL_STOP. Out: *stop. `room` as for msg_recv(). */
+/* Take in one frame from init: a replaced peer, or CTL_STOP. Out: *stop. Fails: whatever
+ * ends the role (init gone, an unexpected frame). */
 err role_control(struct role_env *env, bool *stop);
+/* Ask init one thing and wait for its answer, taking in whatever else it says
+ * meanwhile. Out: *fd, the descriptor that came with it (-1: none; NULL: none is
+ * expected). Fails: what init answered, E_TIMEOUT after `deadline_ms`. */
+err role_ask_init(struct role_env *env, uint16_t type, const void *body, size_t n, int *fd, int deadline_ms);
 /* Ask init for a descriptor (GIVE_EGRESS with `which`, GIVE_PARENT). Out: *fd, the caller's. */
 err role_want(struct role_env *env, int give, uint8_t which, int *fd);
 /* The whole life of a role process; returns its exit status. */

@@ -36,21 +36,24 @@ enum wire_type {
     /* judge <-> sign */
     SIGN_PARAMS = 0x40,  /* empty -> SIGN_PARAMS_IS | MSG_ERROR E_STATE (no key yet)              */
     SIGN_PARAMS_IS,      /* 33 master public key, u64 maximal weight                              */
-    SIGN_INPUT,          /* wire_sign -> SIGN_INPUT_IS: 64 signature | MSG_ERROR                  */
+    SIGN_INPUT,          /* sign_request (signer/request.h) -> SIGN_INPUT_IS: 64 signature | MSG_ERROR                  */
     SIGN_INPUT_IS,
     /* keeper -> sign */
     SIGN_MASTER,         /* once; u8 profile, u64 maximal weight, then 32 secret -> SIGN_PUBLIC   */
     SIGN_PUBLIC,         /* 33 master public key                                                  */
+    SIGN_SERVE,          /* once: the state is restored, signing may begin -> SIGN_SERVING         */
+    SIGN_SERVING,
 
     /* judge -> book, web -> book */
     BOOK_RECORD = 0x50,  /* wire_entry -> BOOK_RECORDED: u64 row                                  */
     BOOK_RECORDED,
     BOOK_LIST,           /* u32 limit (<= 1000), u64 before (0: newest) -> BOOK_LISTED            */
-    BOOK_LISTED,         /* u64 total, u32 n, n x wire_entry with u64 row before each             */
+    BOOK_LISTED,         /* u64 total, u32 n, n x wire_entry, the newest first                    */
     /* disk <-> book */
     BOOK_OPEN,           /* u8 fresh, 32 service id, var genesis document -> BOOK_OPENED          */
     BOOK_OPENED,         /* u64 requests recorded                                                 */
-    BOOK_DIRTY,          /* book -> disk, unasked, after each commit                              */
+    BOOK_DIRTY,          /* book -> disk, unasked, at the first commit after BOOK_CLEAN           */
+    BOOK_CLEAN,          /* disk -> book, just before a freeze: what follows counts as new        */
     BOOK_CLOSE,          /* -> BOOK_CLOSED; nothing is recorded after it                          */
     BOOK_CLOSED,
 
@@ -86,12 +89,6 @@ struct wire_state {
     char profile[32];
     struct wire_setup settings;
 };
-struct wire_sign {
-    uint8_t merkle_root[32], has_backup, backup_root[32], output_key[32];
-    uint64_t index;
-    uint16_t sigmsg_len;
-    uint8_t sigmsg[256];
-};
 struct wire_entry {
     uint64_t row, time;                  /* row 0 on the way in; unix seconds, set by book */
     uint8_t  txid[32], request_hash[32];
@@ -109,8 +106,6 @@ void wire_put_setup(struct wr *w, const struct wire_setup *s);
 void wire_get_setup(struct rd *r, struct wire_setup *s);
 void wire_put_state(struct wr *w, const struct wire_state *s);
 void wire_get_state(struct rd *r, struct wire_state *s);
-void wire_put_sign(struct wr *w, const struct wire_sign *s);
-void wire_get_sign(struct rd *r, struct wire_sign *s);
 void wire_put_entry(struct wr *w, const struct wire_entry *e);
 void wire_get_entry(struct rd *r, struct wire_entry *e);
 void wire_put_disk(struct wr *w, const struct wire_disk *d);

@@ -67,6 +67,11 @@ struct seal_report {
 err seal_write(struct sealer *s, struct seal_report *r, struct blk *image,
                const uint8_t *record, size_t record_len, uint64_t now);
 
+/* The size that the head's generation says its image has, for making the image that
+ * seal_restore() fills (and which compares it with the authenticated manifest).
+ * Fails: E_STATE (nothing to restore), E_AUTH, E_FORMAT, E_ABSENT, E_LIMIT. */
+err seal_image_size(uint64_t *out, struct sealer *s);
+
 /* Restore the head's generation into `image`, which must read as zeros and have the
  * generation's size. Every byte is authenticated before OK; on any failure the
  * caller drops the image. Refuses generations below least_generation.

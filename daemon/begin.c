@@ -1,0 +1,140 @@
+/* How a service begins, and how it comes back: keys to those who need them, then
+ * the disk. After the first key was handed out, any failure ends the keeper and so the
+ * enclave: there is no half-begun service in memory. */
+#include <string.h>
+
+#include "core/hash.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "daemon/keeper.h"
+#include "keystore/master.h"
+
+enum { SIGN_MS = 10000, DISK_MS = 600000, MAX_WEIGHT_DEFAULT = 4000000 };
+
+static err give_master(struct keeper *k, uint8_t public[static 33], const struct keyring *ring, const struct genesis *g, enum profile profile)
+{
+    uint8_t head[9], room[64];
+    struct wr w = wr_of(head, sizeof head);
+    struct msg m;
+    wr_u8(&w, (uint8_t)profile);
+    wr_u64(&w, g->limited ? g->max_weight : MAX_WEIGHT_DEFAULT);
+    TRY(msg_send_secret(k->env->peer[ROLE_SIGN], SIGN_MASTER, 1, head, sizeof head, ring->master, SIGN_MS));
+    TRY(msg_recv(k->env->peer[ROLE_SIGN], &m, room, sizeof room, NULL, SIGN_MS));
+    if (m.type != SIGN_PUBLIC || m.len != 33) FAIL(E_FORMAT, "sign did not answer with its public key");
+    memcpy(public, m.body, 33);
+    return OK;
+}
+
+static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, const struct genesis *g,
+                     const uint8_t *record, size_t record_len)
+{
+    SECRET seal_key = NULL;
+    char document[GENESIS_MAX];
+    uint8_t head[37], body[GENESIS_MAX + RECORD_MAX + 16], room[64];
+    size_t document_len = 0;
+    struct msg m;
+    struct wr w = wr_of(head, sizeof head);
+    wr_u8(&w, fresh);
+    wr_bytes(&w, ring->service_id, 32);
+    wr_u32(&w, ring->epoch);
+    TRY(keyring_child(&seal_key, 32, ring, "seal", ring->epoch));
+    TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_OPEN, 0, head, sizeof head, seal_key, SIGN_MS));
+    TRY(genesis_render(document, &document_len, g));
+    w = wr_of(body, sizeof body);
+    wr_var(&w, document, document_len);
+    wr_var(&w, record, record_len);
+    TRY(wr_end(&w, "DISK_GENESIS"));
+    TRY(msg_call(k->env->peer[ROLE_DISK], DISK_GENESIS, body, w.len, DISK_OPENED, &m, room, sizeof room, DISK_MS));
+    struct rd r = rd_of(m.body, m.len);
+    uint64_t generation = rd_u64(&r), requests = rd_u64(&r);
+    TRY(rd_end(&r, "DISK_OPENED"));
+    log_info("the disk is open: generation %llu, %llu requests in the book", (unsigned long long)generation, (unsigned long long)requests);
+    return OK;
+}
+
+/* From here on judges are answered. */
+static err start_signing(struct keeper *k, const struct keyring *ring, const struct genesis *g, const uint8_t public[static 33])
+{
+    uint8_t room[16];
+    struct msg m;
+    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, NULL, 0, SIGN_SERVING, &m, room, sizeof room, SIGN_MS));
+    struct wire_state *s = &k->shown;
+    s->has_service = 1;
+    memcpy(s->public_key, public, 33);
+    memcpy(s->service_id, ring->service_id, 32);
+    s->epoch = ring->epoch;
+    memcpy(s->profile, g->profile, sizeof s->profile);
+    s->settings.limited = g->limited;
+    s->settings.max_weight = g->max_weight;
+    memcpy(s->settings.key_id, g->key_arn, sizeof s->settings.key_id);
+    memcpy(s->settings.blockhash, g->blockhash, 32);
+    return keeper_tell(k, PHASE_SERVING);
+}
+
+static err write_record(struct wr *w, const struct keyring *ring, const secret *build_root, const struct genesis *g, const uint8_t public[static 33])
+{
+    struct record r = { .epoch = ring->epoch, .genesis = *g };
+    uint8_t sealed[KEYRING_SEALED];
+    memcpy(r.public_key, public, 33);
+    TRY(keyring_commitment(r.commitment, ring));
+    record_write_bound(w, &r);
+    TRY(wr_end(w, "service record"));
+    TRY(keyring_seal(sealed, ring, build_root, w->p, w->len));
+    record_write_keyring(w, sealed, sizeof sealed);
+    return wr_end(w, "service record");
+}
+
+err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z)
+{
+    KEYRING ring = { .epoch = 1 };
+    SECRET build_root = NULL;
+    enum profile profile;
+    uint8_t public[33], record[RECORD_MAX];
+    struct wr w = wr_of(record, sizeof record);
+    TRY(profile_from_text(&profile, g->profile));
+    TRY(genesis_id(ring.service_id, g));
+    TRY(master_from_secret(&ring.master, profile, *z));
+    TRY(keyring_service_root(&ring.service_root, *z, ring.service_id));
+    TRY(keyring_build_root(&build_root, *z, g->key_arn, g->blockhash));
+    secret_drop(z);
+    TRY(give_master(k, public, &ring, g, profile));
+    TRY(write_record(&w, &ring, build_root, g, public));
+    TRY(give_disk(k, &ring, true, g, record, w.len));
+    return start_signing(k, &ring, g, public);
+}
+
+/* The record is the parent's word until the keyring opens under the root that only
+ * KMS's answer gives, with all of the record as associated data. */
+static err open_keyring(struct keeper *k, struct keyring *ring, const struct record *r, const uint8_t id[static 32], enum profile profile)
+{
+    SECRET z = NULL;
+    SECRET build_root = NULL;
+    SECRET again = NULL;
+    TRY(keeper_derive(k, &z, r->genesis.key_arn, r->genesis.blockhash, profile));
+    TRY(keyring_build_root(&build_root, z, r->genesis.key_arn, r->genesis.blockhash));
+    TRY(keyring_unseal(ring, build_root, r->keyring, r->keyring_len, r->bound, r->bound_len));
+    TRY(keyring_check(ring, r->commitment));
+    if (memcmp(ring->service_id, id, 32) != 0 || ring->epoch != r->epoch) FAIL(E_AUTH, "the keyring is another service's");
+    /* The build that made the service can derive the master anew: it must come out the same. */
+    TRY(master_from_secret(&again, profile, z));
+    if (!secret_eq(again, ring->master)) FAIL(E_AUTH, "the master key that KMS leads to is not the one in the keyring");
+    return OK;
+}
+
+err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n)
+{
+    KEYRING ring = { 0 };
+    struct record r;
+    enum profile profile;
+    uint8_t id[32], public[33];
+    TRY(record_parse(&r, bytes, n));
+    TRY(record_check(id, &r, k->env->config.service_id, k->env->config.kms_key));
+    TRY(profile_from_text(&profile, r.genesis.profile));
+    TRY(keeper_tell(k, PHASE_DERIVING));
+    TRY(open_keyring(k, &ring, &r, id, profile));
+    TRY(keeper_tell(k, PHASE_RESTORING));
+    TRY(give_master(k, public, &ring, &r.genesis, profile));
+    if (memcmp(public, r.public_key, 33) != 0) FAIL(E_AUTH, "the public key in the service record is not the master's");
+    TRY(give_disk(k, &ring, false, &r.genesis, NULL, 0));
+    return start_signing(k, &ring, &r.genesis, public);
+}

@@ -1,0 +1,146 @@
+/* book: the only process that opens a file on the encrypted disk. */
+#include "daemon/book.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/mem.h"
+#include "daemon/loop.h"
+#include "daemon/roles.h"
+
+enum { CLOSED, OPEN, DONE };
+#define IN(state) (1u << (state))
+enum { LIST_MAX = 1000, ENTRY_SIZE = 8 + 8 + 64 + 2 + 4 + 4 + 4 + WIRE_TEXT };
+
+/* `told`: disk knows of an unsealed commit. It is told once and not for each: while
+ * it seals it does not read, and a full channel would stop the book. */
+struct librarian { struct role_env *env; struct book *book; unsigned state; bool told; };
+
+err book_warm_up(struct role_env *env)
+{
+    (void)env;
+    if (sqlite3_initialize() != SQLITE_OK) FAIL(E_MEMORY, "sqlite");
+    /* SQLite asks once where temporary files go, by reading the environment: it is empty. */
+    return OK;
+}
+
+static err on_open(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct librarian *k = self;
+    struct rd r = rd_of(m->body, m->len);
+    char path[CONFIG_PATH + 32];
+    uint8_t id[32];
+    size_t n = 0;
+    uint64_t total = 0;
+    (void)pass;
+    uint8_t fresh = rd_u8(&r);
+    rd_copy(&r, id, 32);
+    const uint8_t *genesis = rd_var(&r, 1024, &n);
+    TRY(rd_end(&r, "BOOK_OPEN"));
+    snprintf(path, sizeof path, "%s/state/state.db", k->env->config.disk_dir);
+    TRY(book_open(&k->book, path, fresh == 1, id, genesis, n));
+    TRY(book_count(k->book, &total));
+    k->state = OPEN;
+    uint8_t body[8];
+    struct wr w = wr_of(body, sizeof body);
+    wr_u64(&w, total);
+    return msg_send(fd, BOOK_OPENED, m->seq, body, w.len, 5000);
+}
+
+static err on_record(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct librarian *k = self;
+    struct rd r = rd_of(m->body, m->len);
+    struct wire_entry e;
+    uint64_t row = 0;
+    (void)pass;
+    wire_get_entry(&r, &e);
+    TRY(rd_end(&r, "BOOK_RECORD"));
+    if (k->state != OPEN) return msg_send_error(fd, m, (err){ E_STATE });
+    err failed = book_append(k->book, &row, &e);
+    if (failed.code == E_LIMIT) return msg_send_error(fd, m, failed);
+    TRY(failed);                       /* a database that cannot be written is the end */
+    if (!k->told) TRY(msg_send(k->env->peer[ROLE_DISK], BOOK_DIRTY, 0, NULL, 0, 5000));
+    k->told = true;
+    uint8_t body[8];
+    struct wr w = wr_of(body, sizeof body);
+    wr_u64(&w, row);
+    return msg_send(fd, BOOK_RECORDED, m->seq, body, w.len, 5000);
+}
+
+static err list_into(struct librarian *k, struct wr *w, uint32_t limit, uint64_t before)
+{
+    BYTES room = NULL;
+    uint64_t total = 0;
+    uint32_t n = 0;
+    TRY(mem_new(&room, limit * sizeof(struct wire_entry)));
+    struct wire_entry *e = (struct wire_entry *)(void *)room;
+    TRY(book_count(k->book, &total));
+    TRY(book_list(k->book, e, &n, limit, before));
+    wr_u64(w, total);
+    wr_u32(w, n);
+    for (uint32_t i = 0; i < n; i++) wire_put_entry(w, &e[i]);
+    return wr_end(w, "BOOK_LISTED");
+}
+
+static err on_list(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct librarian *k = self;
+    struct rd r = rd_of(m->body, m->len);
+    BYTES out = NULL;
+    (void)pass;
+    uint32_t limit = rd_u32(&r);
+    uint64_t before = rd_u64(&r);
+    TRY(rd_end(&r, "BOOK_LIST"));
+    if (limit > LIST_MAX) FAIL(E_LIMIT, "BOOK_LIST of %u", limit);
+    if (k->state != OPEN) return msg_send_error(fd, m, (err){ E_STATE });
+    size_t cap = 12 + (size_t)limit * ENTRY_SIZE;
+    TRY(mem_new(&out, cap));
+    struct wr w = wr_of(out, cap);
+    TRY(list_into(k, &w, limit, before));
+    return msg_send(fd, BOOK_LISTED, m->seq, out, w.len, 10000);
+}
+
+static err on_clean(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct librarian *k = self;
+    (void)fd, (void)m, (void)pass;
+    k->told = false;
+    return OK;
+}
+
+static err on_close(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct librarian *k = self;
+    (void)pass;
+    TRY(book_close(&k->book));
+    k->state = DONE;
+    return msg_send(fd, BOOK_CLOSED, m->seq, NULL, 0, 5000);
+}
+
+#define ALWAYS (IN(CLOSED) | IN(OPEN) | IN(DONE))
+enum { RECORD_BODY = 8 + 8 + 64 + 2 + 4 + 4 + 4 };
+static const struct msg_rule judge_rules[] = { { BOOK_RECORD, RECORD_BODY, RECORD_BODY + WIRE_TEXT, ALWAYS, 0, on_record } };
+static const struct msg_rule web_rules[] = { { BOOK_LIST, 12, 12, ALWAYS, 0, on_list } };
+static const struct msg_rule disk_rules[] = {
+    { BOOK_OPEN, 37, 37 + 1024, IN(CLOSED), MSG_ONCE, on_open },
+    { BOOK_CLEAN, 0, 0, IN(OPEN) | IN(DONE), 0, on_clean },
+    { BOOK_CLOSE, 0, 0, IN(OPEN), MSG_ONCE, on_close },
+};
+static const struct msg_table judge_table = { judge_rules, 1 }, web_table = { web_rules, 1 }, disk_table = { disk_rules, 3 };
+
+err book_main(struct role_env *env)
+{
+    struct librarian k = { .env = env };
+    uint8_t room[2048];
+    struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = sizeof room };
+    loop_add(&l, &env->peer[ROLE_DISK], &disk_table, false);
+    loop_add(&l, &env->peer[ROLE_WEB], &web_table, false);
+    loop_add_judges(&l, &judge_table);
+    err e = loop_run(&l);
+    err closed = book_close(&k.book);
+    return e.code ? e : closed;
+}

@@ -1,0 +1,88 @@
+#include "daemon/config.h"
+
+#include <string.h>
+
+#include "core/buf.h"
+
+#define TEXT_KEY(sec, key, member, words) \
+    { sec, key, CONF_TEXT, offsetof(struct daemon_config, member), sizeof ((struct daemon_config *)0)->member, 0, 0, words }
+#define NUMBER_KEY(sec, key, kind, member, lo, hi, words) \
+    { sec, key, kind, offsetof(struct daemon_config, member), sizeof(uint64_t), lo, hi, words }
+
+const struct conf_key daemon_config_keys[] = {
+    TEXT_KEY("service", "name", service_name, "the service's name; part of its genesis document"),
+    TEXT_KEY("service", "id", service_id, "service id in hex: open this service only, and never make one"),
+    TEXT_KEY("service", "genesis", genesis, "open: the first caller of /setup decides; closed: /setup is refused"),
+    TEXT_KEY("service", "profile", profile, "derivation profile of a new service"),
+    TEXT_KEY("web", "listen", web_listen, "address for clients: vsock:any:PORT, unix:PATH or tcp:HOST:PORT"),
+    NUMBER_KEY("web", "connections", CONF_U64, web_connections, 1, 4096, "client connections at once, at most"),
+    NUMBER_KEY("web", "timeout", CONF_SECONDS, web_timeout, 1, 3600, "how long a client may be silent"),
+    TEXT_KEY("parent", "link", parent_link, "the parent's link: vsock:3:PORT, unix:PATH or tcp:HOST:PORT"),
+    NUMBER_KEY("parent", "wait", CONF_SECONDS, parent_wait, 1, 3600, "how long to wait for the parent at start"),
+    TEXT_KEY("kms", "key", kms_key, "key ARN: when set, /setup must name this key"),
+    TEXT_KEY("kms", "endpoint", kms_endpoint, "HOST[:PORT] of KMS; empty: from the key's ARN"),
+    TEXT_KEY("kms", "ca", kms_ca, "PEM file of the authorities that may vouch for KMS"),
+    TEXT_KEY("kms", "credentials", kms_credentials, "imds, or http://HOST[:PORT]/PATH of a container endpoint"),
+    TEXT_KEY("nsm", "device", nsm_device, "/dev/nsm, or unix:PATH of the simulator"),
+    TEXT_KEY("disk", "backend", disk_backend, "loop"),
+    TEXT_KEY("disk", "dir", disk_dir, "directory on which the private disk is mounted"),
+    NUMBER_KEY("disk", "size", CONF_BYTES, disk_size, 16u << 20, 1ull << 44, "size of a new disk image"),
+    NUMBER_KEY("seal", "interval", CONF_SECONDS, seal_interval, 0, 86400, "seal this often when something changed; 0: only when asked and at the end"),
+    NUMBER_KEY("judge", "count", CONF_U64, judges, 0, 16, "script judges; 0: one per processor"),
+    NUMBER_KEY("init", "uid_base", CONF_U64, uid_base, 1000, 4000000000u, "role number n runs as this uid + n when started as root"),
+    TEXT_KEY("log", "level", log_level, "debug, info, warn or error"),
+};
+const size_t daemon_config_count = sizeof daemon_config_keys / sizeof *daemon_config_keys;
+
+static void defaults(struct daemon_config *c)
+{
+    memset(c, 0, sizeof *c);
+    strcpy(c->service_name, "holdfast");
+    strcpy(c->genesis, "open");
+    strcpy(c->profile, "confidential-script-2");
+    strcpy(c->web_listen, "vsock:any:8000");
+    c->web_connections = 512;
+    c->web_timeout = 30;
+    strcpy(c->parent_link, "vsock:3:8001");
+    c->parent_wait = 30;
+    strcpy(c->kms_ca, "/etc/holdfast/kms-ca.pem");
+    strcpy(c->kms_credentials, "imds");
+    strcpy(c->nsm_device, "/dev/nsm");
+    strcpy(c->disk_backend, "loop");
+    strcpy(c->disk_dir, "/run/holdfast/disk");
+    c->disk_size = 64u << 20;
+    c->seal_interval = 60;
+    c->uid_base = 61440;
+    strcpy(c->log_level, "info");
+}
+
+static bool one_of(const char *value, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(value, *words) == 0) return true;
+    return false;
+}
+
+err daemon_config_read(struct daemon_config *out, const char *path)
+{
+    static const char *const genesis[] = { "open", "closed", NULL };
+    static const char *const profiles[] = { "reproducible-key", "confidential-script-1", "confidential-script-2", NULL };
+    static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
+
+    defaults(out);
+    TRY(conf_read(path, daemon_config_keys, daemon_config_count, out));
+    if (!one_of(out->genesis, genesis)) FAIL(E_FORMAT, "%s: [service] genesis is open or closed, not `%s`", path, out->genesis);
+    if (!one_of(out->profile, profiles)) FAIL(E_FORMAT, "%s: [service] profile: no profile is called `%s`", path, out->profile);
+    if (!one_of(out->log_level, levels)) FAIL(E_FORMAT, "%s: [log] level is debug, info, warn or error", path);
+    if (strcmp(out->disk_backend, "loop") != 0) FAIL(E_FORMAT, "%s: [disk] backend is loop", path);
+    if (out->disk_dir[0] != '/') FAIL(E_FORMAT, "%s: [disk] dir must be an absolute path", path);
+    if (out->disk_size % (64u << 10)) FAIL(E_FORMAT, "%s: [disk] size must be a multiple of 64K", path);
+    uint8_t id[32];
+    if (out->service_id[0] && hex_to(id, 32, out->service_id, strlen(out->service_id)).code)
+        FAIL(E_FORMAT, "%s: [service] id is 64 hex digits", path);
+    /* The name goes into the genesis document between quotes: no character there may need escaping. */
+    for (const char *p = out->service_name; *p; p++)
+        if (*p < 0x20 || *p > 0x7e || *p == '"' || *p == '\\')
+            FAIL(E_FORMAT, "%s: [service] name has a character that is not plain text", path);
+    return OK;
+}

@@ -1,0 +1,45 @@
+/* disk.h - what the role disk knows while it runs. */
+#ifndef DAEMON_DISK_H
+#define DAEMON_DISK_H
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/blk.h"
+#include "core/secret.h"
+#include "daemon/loop.h"
+#include "daemon/wire.h"
+#include "diskcrypt/seal.h"
+#include "diskcrypt/snapshot.h"
+#include "diskcrypt/store.h"
+
+struct disk {
+    struct role_env *env;
+    struct loop     *loop;
+    unsigned         state;
+    struct store    *store;
+    bool             store_broken;       /* the next use needs a connection of its own        */
+    struct seal_head head;               /* what the parent had at start                      */
+    struct sealer   *sealer;
+    struct blk      *image;
+    struct snapshot *snapshot;           /* emptied after each seal                           */
+    secret          *seal_key;           /* only between DISK_OPEN and seal_open()            */
+    uint8_t          service_id[32];
+    uint32_t         epoch;
+    bool             fresh;
+    uint8_t         *record;             /* the service record, until the first generation has it */
+    size_t           record_len;
+    uint64_t         next_seal_ms;
+    unsigned         shown_tenth;
+    struct wire_disk shown;
+};
+
+struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; };
+
+uint64_t disk_now_ms(void);
+/* Receive the seal key (DISK_OPEN) into the arena. */
+err  disk_take_key(void *self);
+/* Make or restore the disk, mount it, open the book; a fresh one is also sealed.
+ * Out: *requests in the book. Fails: whatever ends the role: there is no half-open disk. */
+err  disk_open(struct disk *d, const struct opening *o, uint64_t *requests);
+void disk_drop(struct disk *d);
+
+#endif

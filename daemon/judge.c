@@ -1,0 +1,197 @@
+/* judge: reads what strangers send, and decides. It holds no key; what it finds
+ * good it asks `sign` for, and writes into the book before anybody hears of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "daemon/loop.h"
+#include "daemon/roles.h"
+#include "daemon/wire.h"
+#include "signer/emulate.h"
+#include "signer/tx.h"
+
+enum { ROOM = EMULATE_REQUEST_MAX + 64, ASK_MS = 20000, ONE_STATE = 1u };
+
+struct judge { struct role_env *env; uint8_t *room; };
+
+/* What is being decided, and what will be answered. */
+struct verdict {
+    uint16_t status;
+    char     text[WIRE_TEXT];
+    uint8_t *signed_part;            /* per signed input: u32, u8, 64 bytes */
+    uint32_t signed_inputs;
+    struct wire_entry entry;
+};
+enum { SIGNED_SIZE = 4 + 1 + 64 };
+
+struct params { uint8_t master[33]; uint64_t max_weight; };
+
+err judge_warm_up(struct role_env *env)
+{
+    (void)env;
+    uint8_t digest[32];
+    sha256(digest, "", 0);           /* fetches the algorithm while files can still be read */
+    return OK;
+}
+
+static err ask_params(struct judge *j, struct params *out)
+{
+    uint8_t room[64];
+    struct msg m;
+    TRY(msg_call(j->env->peer[ROLE_SIGN], SIGN_PARAMS, NULL, 0, SIGN_PARAMS_IS, &m, room, sizeof room, ASK_MS));
+    struct rd r = rd_of(m.body, m.len);
+    rd_copy(&r, out->master, 33);
+    out->max_weight = rd_u64(&r);
+    return rd_end(&r, "SIGN_PARAMS_IS");
+}
+
+/* Does `e` mean that the request is at fault, and not this enclave? */
+static bool is_refusal(err e)
+{
+    return e.code == E_FORMAT || e.code == E_DENIED || e.code == E_LIMIT || e.code == E_AUTH;
+}
+
+static void refuse(struct verdict *v, uint16_t status, const char *prefix, const char *words)
+{
+    v->status = status;
+    snprintf(v->text, sizeof v->text, "%s%s", prefix, words);
+}
+
+static void refuse_by_rule(struct verdict *v, const struct emulate_refusal *why)
+{
+    char words[EMULATE_TEXT];
+    emulate_refusal_text(words, why);
+    refuse(v, 400, "Unable to sign: ", words);
+}
+
+static err sign_input(struct judge *j, struct verdict *v, const struct emulate_plan *p, uint32_t i)
+{
+    struct sign_request q;
+    uint8_t body[SIGN_REQUEST_SIZE], room[128];
+    struct wr w = wr_of(body, sizeof body);
+    struct msg m;
+    TRY(emulate_sign_request(&q, p, i));
+    sign_request_write(&w, &q);
+    TRY(wr_end(&w, "sign request"));
+    TRY(msg_call(j->env->peer[ROLE_SIGN], SIGN_INPUT, body, w.len, SIGN_INPUT_IS, &m, room, sizeof room, ASK_MS));
+    if (m.len != 64) FAIL(E_FORMAT, "a signature of %u bytes", m.len);
+    struct wr out = wr_of(v->signed_part + (size_t)v->signed_inputs * SIGNED_SIZE, SIGNED_SIZE);
+    wr_u32(&out, i);
+    wr_u8(&out, p->input[i].annex.n > 0);
+    wr_bytes(&out, m.body, 64);
+    v->signed_inputs++;
+    return wr_end(&out, "signed input");
+}
+
+static err sign_all(struct judge *j, struct verdict *v, const struct emulate_plan *p)
+{
+    TRY(mem_new(&v->signed_part, p->emulated * SIGNED_SIZE));
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->input[i].kind == EMULATE_INPUT) TRY(sign_input(j, v, p, i));
+    v->status = 200;
+    return OK;
+}
+
+/* Order as the earlier system has it: key, weight, then the rule. */
+static err decide(struct judge *j, struct verdict *v, const uint8_t *body, size_t n)
+{
+    struct params params;
+    EMULATE_REQUEST q = NULL;
+    EMULATE_PLAN plan = NULL;
+    struct emulate_refusal why = { 0 };
+
+    err e = ask_params(j, &params);
+    if (e.code == E_STATE) {
+        refuse(v, 400, "", "Secret not found. Make sure to call `/setup` first.");
+        return OK;
+    }
+    TRY(e);
+    e = emulate_request_parse(&q, body, n);
+    if (is_refusal(e)) {
+        refuse(v, 400, "Unable to sign: ", "the transaction is not well formed");
+        return OK;
+    }
+    TRY(e);
+    TRY(tx_id(v->entry.txid, q->tx));
+    v->entry.inputs = (uint32_t)q->tx->in_count;
+    if (tx_weight(q->tx) > params.max_weight) {
+        refuse(v, 400, "", "Transaction exceeds max weight.");
+        return OK;
+    }
+    e = emulate_plan_make(&plan, &why, q, params.master);
+    if (!e.code) e = emulate_verify(&why, plan);
+    if (is_refusal(e)) {
+        refuse_by_rule(v, &why);
+        return OK;
+    }
+    TRY(e);
+    return sign_all(j, v, plan);
+}
+
+/* No signature leaves before the book has it. */
+static err record(struct judge *j, struct verdict *v, const uint8_t *body, size_t n)
+{
+    uint8_t out[512], room[64];
+    struct wr w = wr_of(out, sizeof out);
+    struct msg m;
+    sha256(v->entry.request_hash, body, n);
+    v->entry.status = v->status;
+    v->entry.signed_inputs = v->signed_inputs;
+    memcpy(v->entry.text, v->text, sizeof v->entry.text);
+    wire_put_entry(&w, &v->entry);
+    TRY(wr_end(&w, "request entry"));
+    return msg_call(j->env->peer[ROLE_BOOK], BOOK_RECORD, out, w.len, BOOK_RECORDED, &m, room, sizeof room, ASK_MS);
+}
+
+static err answer(int fd, const struct msg *m, const struct verdict *v)
+{
+    BYTES out = NULL;
+    size_t part = (size_t)v->signed_inputs * SIGNED_SIZE, size = 2 + 4 + strlen(v->text) + 4 + part;
+    TRY(mem_new(&out, size));
+    struct wr w = wr_of(out, size);
+    wr_u16(&w, v->status);
+    wr_var(&w, v->text, strlen(v->text));
+    wr_u32(&w, v->signed_inputs);
+    if (part) wr_bytes(&w, v->signed_part, part);
+    TRY(wr_end(&w, "verdict"));
+    return msg_send(fd, JUDGE_VERDICT, m->seq, out, w.len, ASK_MS);
+}
+
+static err on_sign(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct judge *j = self;
+    (void)pass;
+    enum { ID = 8 };
+    struct verdict v = { 0 };
+    err e = decide(j, &v, m->body + ID, m->len - ID);
+    /* A sign or book that is gone ends the enclave; it is not ours to answer for. */
+    if (!e.code && v.entry.inputs) e = record(j, &v, m->body + ID, m->len - ID);
+    if (e.code && e.code != E_CLOSED && e.code != E_TIMEOUT) {
+        v.signed_inputs = 0;
+        refuse(&v, e.code == E_LIMIT ? 507 : 500, "", e.code == E_LIMIT
+               ? "the state disk is full: nothing was signed" : "the enclave could not decide; nothing was signed");
+        e = OK;
+    }
+    if (!e.code) e = answer(fd, m, &v);
+    free(v.signed_part);
+    return e;
+}
+
+static const struct msg_rule web_rules[] = { { JUDGE_SIGN, 8, EMULATE_REQUEST_MAX + 8, ONE_STATE, 0, on_sign } };
+static const struct msg_table web_table = { web_rules, 1 };
+
+err judge_main(struct role_env *env)
+{
+    BYTES room = NULL;
+    TRY(mem_new(&room, ROOM));
+    struct judge j = { .env = env, .room = room };
+    unsigned state = 0;
+    struct loop l = { .env = env, .state = &state, .self = &j, .room = room, .cap = ROOM };
+    loop_add(&l, &env->peer[ROLE_WEB], &web_table, false);
+    loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);
+    loop_add(&l, &env->peer[ROLE_BOOK], NULL, false);
+    return loop_run(&l);
+}

@@ -1,0 +1,144 @@
+/* keeper: derives the keys, opens and seals the keyring, and asks the security
+ * module. It parses CMS and its own messages, nothing of a client's. */
+#include "daemon/keeper.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/hash.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "daemon/roles.h"
+#include "keystore/arn.h"
+
+#define IN(phase) (1u << (phase))
+enum { DISK_MS = 600000, FRAME = 1024 };
+
+err keeper_warm_up(struct role_env *env)
+{
+    struct recipient *r = NULL;
+    err e = recipient_new(&r);
+    env->warm = r;
+    return e;
+}
+
+err keeper_tell(struct keeper *k, enum phase phase)
+{
+    uint8_t body[512];
+    struct wr w = wr_of(body, sizeof body);
+    k->state = phase;
+    k->shown.phase = (uint8_t)phase;
+    wire_put_state(&w, &k->shown);
+    TRY(wr_end(&w, "KEEPER_STATE"));
+    TRY(msg_send(k->env->peer[ROLE_WEB], KEEPER_STATE, 0, body, w.len, 5000));
+    const uint8_t one = (uint8_t)phase;
+    return msg_send(k->env->control, CTL_SERVING, 0, &one, 1, 5000);
+}
+
+static err say(int fd, const struct msg *m, enum setup_verdict v)
+{
+    const uint8_t body = (uint8_t)v;
+    return msg_send(fd, KEEPER_SETUP_IS, m->seq, &body, 1, 5000);
+}
+
+static err make_genesis(struct keeper *k, struct genesis *g, const struct wire_setup *s)
+{
+    _Static_assert(sizeof g->key_arn == sizeof s->key_id, "one length for an ARN");
+    memset(g, 0, sizeof *g);
+    memcpy(g->name, k->env->config.service_name, sizeof g->name);
+    memcpy(g->key_arn, s->key_id, sizeof g->key_arn);
+    memcpy(g->profile, k->env->config.profile, sizeof g->profile);
+    memcpy(g->blockhash, s->blockhash, 32);
+    g->limited = s->limited;
+    g->max_weight = s->limited ? s->max_weight : 0;
+    g->created = (uint64_t)time(NULL);
+    return random_bytes(g->nonce, sizeof g->nonce);
+}
+
+/* May there be a genesis, by the measured configuration? */
+static bool allowed(const struct daemon_config *c, const struct wire_setup *s)
+{
+    if (strcmp(c->genesis, "open") != 0) return false;
+    if (c->service_id[0]) return false;        /* a pinned service is opened, never made */
+    return !c->kms_key[0] || strcmp(c->kms_key, s->key_id) == 0;
+}
+
+static enum setup_verdict verdict_of(err e)
+{
+    return e.code == E_LIMIT || e.code == E_STATE ? SETUP_FAILED : SETUP_KMS_FAILED;
+}
+
+/* Until KMS has answered, a failure leaves all as it was, and setup can be tried again. */
+static err on_setup(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct keeper *k = self;
+    struct rd r = rd_of(m->body, m->len);
+    struct wire_setup s;
+    struct genesis g;
+    struct arn parsed;
+    enum profile profile;
+    SECRET z = NULL;
+    (void)pass;
+    wire_get_setup(&r, &s);
+    TRY(rd_end(&r, "KEEPER_SETUP"));
+    if (k->state == PHASE_SERVING) return say(fd, m, SETUP_ALREADY);
+    if (k->state != PHASE_AWAITING_SETUP) return say(fd, m, SETUP_NOT_NOW);
+    if (!allowed(&k->env->config, &s)) return say(fd, m, SETUP_DENIED);
+    if (arn_parse(&parsed, s.key_id, strlen(s.key_id)).code) return say(fd, m, SETUP_BAD_KEY);
+    TRY(profile_from_text(&profile, k->env->config.profile));
+    TRY(make_genesis(k, &g, &s));
+    TRY(keeper_tell(k, PHASE_DERIVING));
+    err e = keeper_derive(k, &z, g.key_arn, g.blockhash, profile);
+    if (e.code) {
+        TRY(keeper_tell(k, PHASE_AWAITING_SETUP));
+        return say(fd, m, verdict_of(e));
+    }
+    e = keeper_genesis(k, &g, &z);
+    if (e.code) {
+        err_drop(say(fd, m, SETUP_FAILED));
+        return e;
+    }
+    return say(fd, m, SETUP_DONE);
+}
+
+#define ALWAYS (IN(PHASE_STARTING) | IN(PHASE_AWAITING_SETUP) | IN(PHASE_DERIVING) | IN(PHASE_RESTORING) | IN(PHASE_SERVING))
+static const struct msg_rule web_rules[] = { { KEEPER_SETUP, 45, 512, ALWAYS, 0, on_setup } };
+static const struct msg_table web_table = { web_rules, 1 }, fetch_table = { NULL, 0 };
+
+/* What does the parent hold? Only that decides what this boot is: a service to be
+ * opened, or none, and then a genesis has to be asked for explicitly. */
+static err boot(struct keeper *k)
+{
+    BYTES room = NULL;
+    struct msg m;
+    size_t n = 0;
+    TRY(mem_new(&room, RECORD_MAX + 64));
+    TRY(keeper_tell(k, PHASE_STARTING));
+    TRY(msg_call(k->env->peer[ROLE_DISK], DISK_RECORD_GET, NULL, 0, DISK_RECORD, &m, room, RECORD_MAX + 64, DISK_MS));
+    struct rd r = rd_of(m.body, m.len);
+    bool present = rd_u8(&r) == 1;
+    const uint8_t *record = rd_var(&r, RECORD_MAX, &n);
+    TRY(rd_end(&r, "DISK_RECORD"));
+    if (present) return keeper_open_record(k, record, n);
+    if (k->env->config.service_id[0])
+        FAIL(E_ABSENT, "the parent's store holds no service, but [service] id names %s: restore the store, nothing is made new", k->env->config.service_id);
+    return keeper_tell(k, PHASE_AWAITING_SETUP);
+}
+
+err keeper_main(struct role_env *env)
+{
+    RECIPIENT recipient = env->warm;
+    struct keeper k = { .env = env, .recipient = recipient };
+    uint8_t room[FRAME];
+    TRY(nsm_from_fd(&k.nsm, env->given[GIVE_NSM - GIVE_LISTEN]));
+    k.shown.simulated = k.nsm.simulated;
+    memcpy(k.shown.profile, env->config.profile, sizeof k.shown.profile);
+    if (k.nsm.simulated) log_warn("SIMULATED: attestation documents are not the hardware's; nothing here is protected from its host");
+    TRY(boot(&k));
+    struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = sizeof room };
+    loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);
+    loop_add(&l, &env->peer[ROLE_FETCH], &fetch_table, true);
+    loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);
+    loop_add(&l, &env->peer[ROLE_DISK], NULL, false);
+    return loop_run(&l);
+}

@@ -1,0 +1,104 @@
+/* sign: holds the master key of the script signer and answers judges, nobody else. */
+#include <string.h>
+
+#include "core/log.h"
+#include "daemon/loop.h"
+#include "daemon/roles.h"
+#include "daemon/wire.h"
+#include "signer/keys.h"
+
+enum { KEYLESS, HOLDING, SERVING };
+#define IN(state) (1u << (state))
+
+struct sign {
+    struct role_env *env;
+    struct signer   *signer;
+    unsigned         state;
+    uint64_t         max_weight;
+};
+
+err sign_warm_up(struct role_env *env)
+{
+    (void)env;
+    return OK;
+}
+
+/* The secret follows its head directly and is read straight into the arena, so
+ * this frame is taken here and not by msg_serve(). */
+static err take_master(void *self)
+{
+    struct sign *s = self;
+    SECRET master = NULL;
+    uint8_t head[9], public[33];
+    int keeper = s->env->peer[ROLE_KEEPER];
+    TRY(msg_recv_secret(keeper, SIGN_MASTER, head, sizeof head, &master, 32, 10000));
+    struct rd r = rd_of(head, sizeof head);
+    (void)rd_u8(&r);                       /* the profile: it shaped the key, and matters no more */
+    s->max_weight = rd_u64(&r);
+    TRY(signer_open(&s->signer, &master));
+    s->state = HOLDING;
+    signer_public(s->signer, public);
+    return msg_send(keeper, SIGN_PUBLIC, 0, public, sizeof public, 5000);
+}
+
+static err on_serve(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct sign *s = self;
+    (void)pass;
+    s->state = SERVING;
+    return msg_send(fd, SIGN_SERVING, m->seq, NULL, 0, 5000);
+}
+
+static err on_params(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct sign *s = self;
+    (void)pass;
+    if (s->state != SERVING) return msg_send_error(fd, m, (err){ E_STATE });
+    uint8_t body[41];
+    struct wr w = wr_of(body, sizeof body);
+    signer_public(s->signer, wr_room(&w, 33));
+    wr_u64(&w, s->max_weight);
+    return msg_send(fd, SIGN_PARAMS_IS, m->seq, body, w.len, 5000);
+}
+
+static err on_input(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct sign *s = self;
+    (void)pass;
+    struct sign_request q;
+    uint8_t sig[64];
+    TRY(sign_request_read(&q, m->body, m->len));
+    err e = signer_sign(s->signer, sig, &q);
+    if (e.code == E_IO) return e;          /* a signature that does not verify: this machine cannot be trusted */
+    if (e.code) return msg_send_error(fd, m, e);
+    return msg_send(fd, SIGN_INPUT_IS, m->seq, sig, sizeof sig, 5000);
+}
+
+static const struct msg_rule judge_rules[] = {
+    { SIGN_PARAMS, 0, 0, IN(KEYLESS) | IN(HOLDING) | IN(SERVING), 0, on_params },
+    { SIGN_INPUT, SIGN_REQUEST_SIZE, SIGN_REQUEST_SIZE, IN(SERVING), 0, on_input },
+};
+static const struct msg_rule keeper_rules[] = {
+    { SIGN_SERVE, 0, 0, IN(HOLDING), MSG_ONCE, on_serve },
+};
+static const struct msg_table judge_table = { judge_rules, 2 }, keeper_table = { keeper_rules, 1 };
+
+/* Until the master is there, judges are answered that it is not: so they are
+ * served while the keeper's channel is watched for its first frame. */
+static err serve(struct sign *s)
+{
+    uint8_t room[512];
+    struct loop l = { .env = s->env, .state = &s->state, .self = s, .room = room, .cap = sizeof room };
+    loop_add(&l, &s->env->peer[ROLE_KEEPER], &keeper_table, false);
+    loop_add_judges(&l, &judge_table);
+    loop_first(&l, &s->env->peer[ROLE_KEEPER], take_master);
+    return loop_run(&l);
+}
+
+err sign_main(struct role_env *env)
+{
+    struct sign s = { .env = env };
+    err e = serve(&s);
+    signer_close(&s.signer);
+    return e;
+}

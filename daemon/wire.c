@@ -1,0 +1,106 @@
+#include "daemon/wire.h"
+
+#include <string.h>
+
+/* Texts travel with their length; a longer one than the room marks the reader bad. */
+static void put_text(struct wr *w, const char *s) { wr_var(w, s, strlen(s)); }
+
+static void get_text(struct rd *r, char *out, size_t room)
+{
+    size_t n = 0;
+    const uint8_t *p = rd_var(r, room - 1, &n);
+    memset(out, 0, room);
+    if (!p) return;
+    if (memchr(p, 0, n)) r->bad = true;
+    memcpy(out, p, n);
+}
+
+void wire_put_setup(struct wr *w, const struct wire_setup *s)
+{
+    wr_u8(w, s->limited);
+    wr_u64(w, s->max_weight);
+    put_text(w, s->key_id);
+    wr_bytes(w, s->blockhash, 32);
+}
+
+void wire_get_setup(struct rd *r, struct wire_setup *s)
+{
+    uint8_t limited = rd_u8(r);
+    if (limited > 1) r->bad = true;
+    s->limited = limited == 1;
+    s->max_weight = rd_u64(r);
+    get_text(r, s->key_id, sizeof s->key_id);
+    rd_copy(r, s->blockhash, 32);
+}
+
+void wire_put_state(struct wr *w, const struct wire_state *s)
+{
+    wr_u8(w, s->phase);
+    wr_u8(w, s->simulated);
+    wr_u8(w, s->has_service);
+    wr_bytes(w, s->public_key, 33);
+    wr_bytes(w, s->service_id, 32);
+    wr_u32(w, s->epoch);
+    put_text(w, s->profile);
+    wire_put_setup(w, &s->settings);
+}
+
+void wire_get_state(struct rd *r, struct wire_state *s)
+{
+    s->phase = rd_u8(r);
+    if (s->phase >= PHASES) r->bad = true;
+    s->simulated = rd_u8(r);
+    s->has_service = rd_u8(r);
+    rd_copy(r, s->public_key, 33);
+    rd_copy(r, s->service_id, 32);
+    s->epoch = rd_u32(r);
+    get_text(r, s->profile, sizeof s->profile);
+    wire_get_setup(r, &s->settings);
+}
+
+void wire_put_entry(struct wr *w, const struct wire_entry *e)
+{
+    wr_u64(w, e->row);
+    wr_u64(w, e->time);
+    wr_bytes(w, e->txid, 32);
+    wr_bytes(w, e->request_hash, 32);
+    wr_u16(w, e->status);
+    wr_u32(w, e->inputs);
+    wr_u32(w, e->signed_inputs);
+    put_text(w, e->text);
+}
+
+void wire_get_entry(struct rd *r, struct wire_entry *e)
+{
+    e->row = rd_u64(r);
+    e->time = rd_u64(r);
+    rd_copy(r, e->txid, 32);
+    rd_copy(r, e->request_hash, 32);
+    e->status = rd_u16(r);
+    e->inputs = rd_u32(r);
+    e->signed_inputs = rd_u32(r);
+    get_text(r, e->text, sizeof e->text);
+}
+
+void wire_put_disk(struct wr *w, const struct wire_disk *d)
+{
+    wr_u8(w, d->mounted);
+    wr_u8(w, d->dirty);
+    wr_u8(w, d->last_failed);
+    wr_bytes(w, d->backend, sizeof d->backend);
+    const uint64_t all[] = { d->generation, d->sealed_at, d->image_size, d->sealed_bytes,
+                             d->sealed_chunks, d->sealed_ms, d->freeze_us };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) wr_u64(w, all[i]);
+}
+
+void wire_get_disk(struct rd *r, struct wire_disk *d)
+{
+    d->mounted = rd_u8(r);
+    d->dirty = rd_u8(r);
+    d->last_failed = rd_u8(r);
+    rd_copy(r, d->backend, sizeof d->backend);
+    d->backend[sizeof d->backend - 1] = 0;
+    uint64_t *all[] = { &d->generation, &d->sealed_at, &d->image_size, &d->sealed_bytes,
+                        &d->sealed_chunks, &d->sealed_ms, &d->freeze_us };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) *all[i] = rd_u64(r);
+}

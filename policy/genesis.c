@@ -1,0 +1,77 @@
+#include "policy/genesis.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/hash.h"
+
+static bool plain(const char *s)
+{
+    for (; *s; s++)
+        if (*s < 0x20 || *s > 0x7e || *s == '"' || *s == '\\') return false;
+    return true;
+}
+
+err genesis_render(char out[static GENESIS_MAX], size_t *len, const struct genesis *g)
+{
+    if (!plain(g->name) || !plain(g->key_arn) || !plain(g->profile))
+        FAIL(E_FORMAT, "a text of the genesis document is not plain");
+    char hash[65], nonce[33], weight[24] = "null";
+    hex_from(hash, g->blockhash, 32);
+    hex_from(nonce, g->nonce, 16);
+    if (g->limited) snprintf(weight, sizeof weight, "%" PRIu64, g->max_weight);
+    int n = snprintf(out, GENESIS_MAX,
+        "{\"type\":\"holdfast-genesis\",\"version\":1,\"name\":\"%s\",\"key\":\"%s\",\"blockhash\":\"%s\","
+        "\"profile\":\"%s\",\"max_weight\":%s,\"created\":%" PRIu64 ",\"nonce\":\"%s\"}",
+        g->name, g->key_arn, hash, g->profile, weight, g->created, nonce);
+    if (n < 0 || n >= GENESIS_MAX) FAIL(E_LIMIT, "the genesis document is too long");
+    *len = (size_t)n;
+    return OK;
+}
+
+err genesis_id(uint8_t out[static SERVICE_ID_LEN], const struct genesis *g)
+{
+    char text[GENESIS_MAX];
+    size_t n = 0;
+    TRY(genesis_render(text, &n, g));
+    sha256(out, text, n);
+    return OK;
+}
+
+static void read_text(struct rd *r, char *out, size_t room)
+{
+    size_t n = 0;
+    const uint8_t *p = rd_var(r, room - 1, &n);
+    memset(out, 0, room);
+    if (!p) return;
+    if (memchr(p, 0, n)) r->bad = true;      /* a text that ends early would have two readings */
+    else memcpy(out, p, n);
+}
+
+void genesis_write(struct wr *w, const struct genesis *g)
+{
+    wr_var(w, g->name, strlen(g->name));
+    wr_var(w, g->key_arn, strlen(g->key_arn));
+    wr_var(w, g->profile, strlen(g->profile));
+    wr_bytes(w, g->blockhash, 32);
+    wr_u8(w, g->limited);
+    wr_u64(w, g->limited ? g->max_weight : 0);
+    wr_u64(w, g->created);
+    wr_bytes(w, g->nonce, 16);
+}
+
+void genesis_read(struct rd *r, struct genesis *g)
+{
+    read_text(r, g->name, sizeof g->name);
+    read_text(r, g->key_arn, sizeof g->key_arn);
+    read_text(r, g->profile, sizeof g->profile);
+    rd_copy(r, g->blockhash, 32);
+    uint8_t limited = rd_u8(r);
+    g->limited = limited == 1;
+    g->max_weight = rd_u64(r);
+    /* One encoding for one meaning: anything else would be a second record for the same service. */
+    if (limited > 1 || (!g->limited && g->max_weight)) r->bad = true;
+    g->created = rd_u64(r);
+    rd_copy(r, g->nonce, 16);
+}

@@ -1,0 +1,37 @@
+/* genesis.h - the document that a service begins with; its SHA-256 is the service id.
+ *
+ * It is JSON with a fixed member order and no spaces, rendered here from its
+ * fields and never parsed by the enclave: whoever has the fields has the bytes. A
+ * random nonce makes two services over one KMS key and one block hash different. */
+#ifndef POLICY_GENESIS_H
+#define POLICY_GENESIS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/buf.h"
+#include "core/err.h"
+
+enum { GENESIS_MAX = 1024, GENESIS_NAME = 64, GENESIS_ARN = 256, GENESIS_PROFILE = 32, SERVICE_ID_LEN = 32 };
+
+struct genesis {
+    char     name[GENESIS_NAME];
+    char     key_arn[GENESIS_ARN];
+    char     profile[GENESIS_PROFILE];
+    uint8_t  blockhash[32];              /* as displayed                                  */
+    bool     limited;                    /* a maximal transaction weight was set          */
+    uint64_t max_weight;
+    uint64_t created;                    /* unix seconds, by the enclave's clock          */
+    uint8_t  nonce[16];
+};
+
+/* Render. Out: out[0..*len), not NUL-terminated. Fails: E_FORMAT (a text holds a
+ * character that JSON would escape: such texts are never accepted), E_LIMIT. */
+err genesis_render(char out[static GENESIS_MAX], size_t *len, const struct genesis *g);
+/* The service id: SHA-256 of the rendered bytes. Fails: as genesis_render(). */
+err genesis_id(uint8_t out[static SERVICE_ID_LEN], const struct genesis *g);
+
+/* The same fields in binary, for the service record. */
+void genesis_write(struct wr *w, const struct genesis *g);
+void genesis_read(struct rd *r, struct genesis *g);
+
+#endif
