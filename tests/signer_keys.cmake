@@ -9,3 +9,20 @@ set_tests_properties(model_bip341_vectors PROPERTIES SKIP_RETURN_CODE 77
   ENVIRONMENT "HOLDFAST_VECTORS_DIR=${HOLDFAST_VECTORS_DEFAULT}")
 
 hf_unit(unit_signer_address SOURCES unit_signer_address.c LIBS hf_address hf_emulate hf_support)
+
+# Timing: no branch and no address may depend on the master key.
+set(CT_DOORS secp256k1_ec_pubkey_create secp256k1_ec_seckey_tweak_add secp256k1_keypair_create
+  secp256k1_keypair_xonly_tweak_add secp256k1_schnorrsig_sign32)
+add_executable(ct_signer ct_signer.c)
+target_link_libraries(ct_signer PRIVATE hf_keys hf_emulate)
+foreach(f ${CT_DOORS})
+  target_link_options(ct_signer PRIVATE -Wl,--wrap=${f})
+endforeach()
+find_program(VALGRIND valgrind)
+if(VALGRIND AND NOT HOLDFAST_SANITIZE)
+  set(CT_RUN ${VALGRIND} -q --error-exitcode=1 --suppressions=${CMAKE_CURRENT_SOURCE_DIR}/ct_signer.supp)
+endif()
+add_test(NAME ct_signer COMMAND ${CT_RUN} $<TARGET_FILE:ct_signer>)
+add_test(NAME ct_signer_sees_a_leak COMMAND ${CT_RUN} $<TARGET_FILE:ct_signer> leak)
+set_tests_properties(ct_signer ct_signer_sees_a_leak PROPERTIES SKIP_RETURN_CODE 77)
+set_tests_properties(ct_signer_sees_a_leak PROPERTIES PASS_REGULAR_EXPRESSION "depends on uninitialised|SKIP:")
