@@ -1,0 +1,249 @@
+/* cmd_http.c - the commands that ask a running service over HTTP. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/mem.h"
+#include "parent/http.h"
+#include "parent/say.h"
+
+#define DEFAULT_URL "http://127.0.0.1:8000"
+enum { SIGN_BODY_MAX = 4 << 20, USUAL_S = 60, SETUP_S = 180, SEAL_S = 180 };
+
+#define URL_OPTION { "url", "ADDRESS", "the running parent: http://HOST:PORT or unix:PATH (default " DEFAULT_URL ")" }
+
+static const char *url_of(const struct call *c)
+{
+    const char *url = call_value(c, "url");
+    return url ? url : DEFAULT_URL;
+}
+
+static json_t *json_of(const struct http_answer *a)
+{
+    return a->json ? json_loadb((const char *)a->body, a->len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL) : NULL;
+}
+
+static enum exits exit_of_status(long status, bool parent_says)
+{
+    if (status == 503 && parent_says) return EXIT_REACH;
+    if (status >= 500) return EXIT_SERVER;
+    return EXIT_REFUSED;
+}
+
+static const char *hint_of_status(long status, bool parent_says)
+{
+    if (status == 503 && parent_says) return "The parent runs, the enclave does not answer it: see the enclave's log, then try again.";
+    if (status == 503) return "The service is busy or still starting: try again in a moment.";
+    if (status == 404) return "Run `holdfast setup` first, if this service was never set up.";
+    if (status == 409) return "`holdfast settings` shows what is set already.";
+    if (status >= 500) return "The reason is in the enclave's log, under this request_id.";
+    return NULL;
+}
+
+/* The service said no. Its own words are the best account of why. */
+static enum exits refused(const struct call *c, const struct http_answer *a)
+{
+    JSON body = json_of(a);
+    const char *words = json_string_value(json_object_get(body, "error"));
+    /* Only the parent's own 503 lacks a request id: the enclave never saw the request. */
+    bool parent_says = words && !json_object_get(body, "request_id") &&
+                       (strcmp(words, "enclave not reachable") == 0 || strcmp(words, "too many connections") == 0);
+    const char *hint = hint_of_status(a->status, parent_says);
+    enum exits code = exit_of_status(a->status, parent_says);
+    const char *id = json_string_value(json_object_get(body, "request_id"));
+    JSON detail = json_pack("{s:I, s:s?}", "status", (json_int_t)a->status, "request_id", id);
+    if (words) return say_failure(c, code, &detail, hint, "%s (HTTP %ld)", words, a->status);
+    return say_failure(c, code, &detail, hint, "HTTP %ld: %.300s", a->status, (const char *)a->body);
+}
+
+static enum exits unreached(const struct call *c, err e, const struct http_answer *a)
+{
+    const char *hint = "Is `holdfast run` running, and is this its `listen` address (--url)?";
+    if (e.code == E_FORMAT) return say_failure(c, EXIT_USAGE, NULL, NULL, "`%s` is no address: http://HOST:PORT or unix:PATH", url_of(c));
+    if (e.code == E_LIMIT || e.code == E_MEMORY) return say_failure(c, EXIT_SERVER, NULL, NULL, "%s: %s", url_of(c), a->reason);
+    if (e.code == E_TIMEOUT) hint = "It may still be at work: look at `holdfast status` before trying again.";
+    return say_failure(c, EXIT_REACH, NULL, hint, "cannot reach %s: %s", url_of(c), a->reason);
+}
+
+/* Ask, and print what came: as it is with --json, as lines for people. Out: *body when it is
+ * an object and the caller wants it. */
+static enum exits ask(const struct call *c, json_t **body, const struct http_request *r)
+{
+    HTTP_ANSWER a = { 0 };
+    err e = http_call(&a, r);
+    if (e.code) return unreached(c, e, &a);
+    if (a.status < 200 || a.status > 299) return refused(c, &a);
+    JSON value = json_of(&a);
+    if (a.json && !value) return say_failure(c, EXIT_SERVER, NULL, NULL, "the answer of %s is not well-formed JSON", url_of(c));
+    if (!value) value = json_pack("{s:s%}", "message", (const char *)a.body, a.len);
+    if (!value) return say_failure(c, EXIT_SERVER, NULL, NULL, "the answer of %s is not text", url_of(c));
+    *body = value;
+    value = NULL;
+    return EXIT_DONE;
+}
+
+static enum exits show(const struct call *c, json_t **body)
+{
+    if (c->json) return say_json(body);
+    if (json_is_object(*body)) say_members(*body);
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static enum exits ask_and_show(const struct call *c, const char *path)
+{
+    JSON body = NULL;
+    enum exits code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = path, .timeout_s = USUAL_S });
+    return code == EXIT_DONE ? show(c, &body) : code;
+}
+
+static enum exits run_status(const struct call *c)
+{
+    JSON body = NULL;
+    enum exits code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = "/status", .timeout_s = USUAL_S });
+    if (code != EXIT_DONE) return code;
+    if (json_is_true(json_object_get(body, "simulated")))
+        fputs("SIMULATED: attestation and KMS are stand-ins. This protects nothing.\n", stderr);
+    return show(c, &body);
+}
+
+static enum exits run_public_key(const struct call *c)
+{
+    JSON body = NULL;
+    enum exits code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = "/public-key", .timeout_s = USUAL_S });
+    if (code != EXIT_DONE) return code;
+    const char *key = json_string_value(json_object_get(body, "public_key"));
+    if (!key) return say_failure(c, EXIT_SERVER, NULL, NULL, "the answer of %s has no public_key", url_of(c));
+    if (c->json) return say_json(&body);
+    /* The bare key, so that $(holdfast public-key) can be used as it is. */
+    say_text(key, strlen(key));
+    putchar('\n');
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static enum exits run_settings(const struct call *c)
+{
+    return ask_and_show(c, "/settings");
+}
+
+static void show_requests(const json_t *body)
+{
+    size_t i;
+    json_t *row;
+    printf("%-11s %-4s %-6s %-64s %s\n", "TIME", "HTTP", "SIGNED", "TRANSACTION", "VERDICT");
+    json_array_foreach(json_object_get(body, "requests"), i, row) {
+        const char *txid = json_string_value(json_object_get(row, "txid")), *text = json_string_value(json_object_get(row, "text"));
+        printf("%-11lld %-4lld %lld/%-4lld ", (long long)json_integer_value(json_object_get(row, "time")),
+               (long long)json_integer_value(json_object_get(row, "status")),
+               (long long)json_integer_value(json_object_get(row, "signed")),
+               (long long)json_integer_value(json_object_get(row, "inputs")));
+        say_text(txid ? txid : "-", txid ? strlen(txid) : 1);
+        putchar(' ');
+        say_text(text ? text : "", text ? strlen(text) : 0);
+        putchar('\n');
+    }
+    printf("%lld in all\n", (long long)json_integer_value(json_object_get(body, "total")));
+}
+
+static enum exits run_requests(const struct call *c)
+{
+    JSON body = NULL;
+    unsigned long long limit;
+    char path[64];
+    if (!call_number(&limit, c, "limit", 100, 1, 1000)) return EXIT_USAGE;
+    snprintf(path, sizeof path, "/requests?limit=%llu", limit);
+    enum exits code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = path, .timeout_s = USUAL_S });
+    if (code != EXIT_DONE) return code;
+    if (c->json || !json_is_array(json_object_get(body, "requests"))) return show(c, &body);
+    show_requests(body);
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static enum exits run_seal(const struct call *c)
+{
+    JSON body = NULL;
+    enum exits code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = "/seal", .body = "", .timeout_s = SEAL_S,
+                                                            .progress = "sealing" });
+    return code == EXIT_DONE ? show(c, &body) : code;
+}
+
+static enum exits run_setup(const struct call *c)
+{
+    const char *key = call_value(c, "key"), *blockhash = call_value(c, "blockhash");
+    unsigned long long weight;
+    uint8_t hash[32];
+    if (!key || !blockhash) return say_failure(c, EXIT_USAGE, NULL, NULL, "setup: --key ARN and --blockhash HEX are needed");
+    if (hex_to(hash, sizeof hash, blockhash, strlen(blockhash)).code)
+        return say_failure(c, EXIT_USAGE, NULL, "Give it as block explorers show it.", "setup: --blockhash takes 64 hex digits");
+    if (!call_number(&weight, c, "max-weight", 0, 0, INT64_MAX)) return EXIT_USAGE;
+    JSON set = json_pack("{s:s, s:s}", "key_id", key, "blockhash", blockhash);
+    if (!set) return say_failure(c, EXIT_USAGE, NULL, NULL, "setup: --key is not text");
+    if (call_value(c, "max-weight")) json_object_set_new(set, "max_weight", json_integer((json_int_t)weight));
+    TEXT text = json_dumps(set, JSON_COMPACT);
+    JSON body = NULL;
+    if (!text) return say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
+    enum exits code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = "/setup", .body = text, .body_len = strlen(text),
+                                                            .timeout_s = SETUP_S, .progress = "waiting for the key" });
+    return code == EXIT_DONE ? show(c, &body) : code;
+}
+
+static void close_file(FILE **f)
+{
+    if (*f && *f != stdin) fclose(*f);
+}
+
+/* Read the request whole. Out: *n <= SIGN_BODY_MAX. */
+static enum exits read_request(uint8_t **out, size_t *n, const struct call *c)
+{
+    const char *path = c->operands[0];
+    __attribute__((cleanup(close_file))) FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
+    if (!f) return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: %s: %s", path, strerror(errno));
+    if (mem_new(out, SIGN_BODY_MAX + 1).code) return say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
+    *n = fread(*out, 1, SIGN_BODY_MAX + 1, f);
+    if (ferror(f)) return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: %s: %s", path, strerror(errno));
+    if (*n > SIGN_BODY_MAX) return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: %s is longer than 4 MiB, the service's limit", path);
+    return EXIT_DONE;
+}
+
+static enum exits run_sign(const struct call *c)
+{
+    BYTES request = NULL;
+    JSON body = NULL;
+    size_t n = 0;
+    enum exits code = read_request(&request, &n, c);
+    if (code == EXIT_DONE)
+        code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = "/verify-and-sign", .body = request, .body_len = n,
+                                                     .timeout_s = USUAL_S, .progress = "waiting for the signature" });
+    if (code != EXIT_DONE) return code;
+    /* The answer is JSON for the next program in either case. */
+    return say_json(&body);
+}
+
+static const struct option_row url_only[] = { URL_OPTION, { NULL, NULL, NULL } };
+static const struct option_row setup_options[] = {
+    { "key", "ARN", "the KMS key that the master key is derived with" },
+    { "blockhash", "HEX", "hash of a Bitcoin block, as explorers show it" },
+    { "max-weight", "N", "largest transaction to sign, in weight units (default 4000000)" },
+    URL_OPTION, { NULL, NULL, NULL },
+};
+static const struct option_row requests_options[] = {
+    { "limit", "N", "how many, newest first: 1 to 1000 (default 100)" }, URL_OPTION, { NULL, NULL, NULL },
+};
+
+const struct command status_command = {
+    .name = "status", .summary = "Show the state of the running service.", .options = url_only, .run = run_status };
+const struct command seal_command = {
+    .name = "seal", .summary = "Have the enclave seal its disk to the parent's store now.", .options = url_only, .run = run_seal };
+const struct command public_key_command = {
+    .name = "public-key", .summary = "Print the service's master public key.", .options = url_only, .run = run_public_key };
+const struct command settings_command = {
+    .name = "settings", .summary = "Show what the service was set up with.", .options = url_only, .run = run_settings };
+const struct command requests_command = {
+    .name = "requests", .summary = "List the requests that the service answered.", .options = requests_options, .run = run_requests };
+const struct command setup_command = {
+    .name = "setup", .summary = "Set the service up: once in its life.", .options = setup_options, .run = run_setup };
+const struct command sign_command = {
+    .name = "sign", .operands = "FILE|-", .operands_least = 1, .operands_most = 1, .options = url_only, .run = run_sign,
+    .summary = "Have an emulated spend verified and signed; print the signed transaction.",
+    .details = "FILE holds the JSON request of POST /verify-and-sign; - reads it from standard input." };

@@ -1,0 +1,76 @@
+#include "parent/config.h"
+
+#include <string.h>
+
+#define TEXT_KEY(sec, key, member, words) \
+    { sec, key, CONF_TEXT, offsetof(struct parent_config, member), sizeof ((struct parent_config *)0)->member, 0, 0, words }
+#define NUMBER_KEY(sec, key, kind, member, lo, hi, words) \
+    { sec, key, kind, offsetof(struct parent_config, member), sizeof(uint64_t), lo, hi, words }
+
+const struct conf_key parent_config_keys[] = {
+    TEXT_KEY("parent", "listen", listen, "where clients come in: tcp:HOST:PORT or unix:PATH"),
+    TEXT_KEY("parent", "enclave", enclave, "the enclave's web side: vsock:CID:PORT, unix:PATH or tcp:HOST:PORT"),
+    NUMBER_KEY("parent", "clients", CONF_U64, clients, 1, 4096, "client connections at once, at most"),
+    NUMBER_KEY("parent", "client_idle", CONF_SECONDS, client_idle, 1, 3600, "how long a client connection may be silent"),
+    TEXT_KEY("parent", "link", link, "where the enclave comes in: vsock:any:PORT, unix:PATH or tcp:HOST:PORT"),
+    NUMBER_KEY("parent", "link_cid", CONF_U64, link_cid, 0, UINT32_MAX, "only this vsock CID may come in there; 0: any"),
+    NUMBER_KEY("parent", "links", CONF_U64, links, 1, 4096, "connections of the enclave at once, at most"),
+    NUMBER_KEY("parent", "link_idle", CONF_SECONDS, link_idle, 1, 86400, "how long a connection of the enclave may be silent"),
+    NUMBER_KEY("parent", "stop", CONF_SECONDS, stop, 1, 3600, "how long running puts may take after SIGTERM"),
+    TEXT_KEY("parent", "egress", egress, "where the enclave may connect to: HOST:PORT[=TARGET], ..."),
+    TEXT_KEY("store", "dir", store_dir, "folder of the sealed objects; made when it is missing or empty"),
+    NUMBER_KEY("store", "keep", CONF_U64, store_keep, 1, 100000, "generations kept; older ones are removed after a seal"),
+    NUMBER_KEY("store", "max_object", CONF_BYTES, store_max_object, 1u << 20, 1ull << 44, "size of one object, at most"),
+    TEXT_KEY("log", "level", log_level, "debug, info, warn or error"),
+};
+const size_t parent_config_count = sizeof parent_config_keys / sizeof *parent_config_keys;
+
+static void defaults(struct parent_config *c)
+{
+    memset(c, 0, sizeof *c);
+    strcpy(c->listen, "tcp:127.0.0.1:8000");
+    strcpy(c->enclave, "vsock:16:8000");
+    c->clients = 256;
+    c->client_idle = 120;
+    strcpy(c->link, "vsock:any:8001");
+    c->links = 64;
+    c->link_idle = 600;
+    c->stop = 30;
+    strcpy(c->store_dir, "/var/lib/holdfast/store");
+    c->store_keep = 48;
+    c->store_max_object = 64ull << 30;
+    strcpy(c->log_level, "info");
+}
+
+static err level_parse(enum log_level *out, const char *word)
+{
+    static const char *const words[] = { "debug", "info", "warn", "error" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i], word) == 0) {
+            *out = (enum log_level)i;
+            return OK;
+        }
+    FAIL(E_FORMAT, "[log] level is debug, info, warn or error, not `%s`", word);
+}
+
+static err check(struct parent_config *c)
+{
+    if (!c->listen[0] || !c->enclave[0] || !c->link[0]) FAIL(E_FORMAT, "[parent] listen, enclave and link must be addresses");
+    if (!c->store_dir[0]) FAIL(E_FORMAT, "[store] dir must name a folder");
+    TRY(level_parse(&c->level, c->log_level));
+    return allow_parse(&c->allow, c->egress);
+}
+
+err parent_config_read(struct parent_config *out, const char *path)
+{
+    defaults(out);
+    TRY(conf_read(path, parent_config_keys, parent_config_count, out));
+    return check(out);
+}
+
+err parent_config_parse(struct parent_config *out, const char *name, const char *text)
+{
+    defaults(out);
+    TRY(conf_parse(name, text, parent_config_keys, parent_config_count, out));
+    return check(out);
+}

@@ -1,0 +1,13 @@
+/* main.c - `holdfast`: the table of commands. */
+#include "core/log.h"
+#include "parent/command.h"
+
+int main(int argc, char **argv)
+{
+    const struct command commands[] = {
+        run_command, status_command, setup_command, public_key_command, settings_command, sign_command,
+        requests_command, seal_command, backups_command, address_command,
+    };
+    log_open("holdfast", LOG_WARN);
+    return command_main(argc, argv, commands, sizeof commands / sizeof *commands);
+}

@@ -1,0 +1,149 @@
+#include "parent/prune.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/log.h"
+#include "parent/catalogue.h"
+
+enum { RECORD_SIZE_MAX = 1 << 16 };
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+static bool is_record(const char *name)  { return strncmp(name, "record-", 7) == 0; }
+static bool is_ours(const char *name)
+{
+    return is_record(name) || (name[0] == 'g' && (ends_with(name, ".pack") || ends_with(name, ".manifest")));
+}
+
+/* Of several manifests with one number (a seal was cut off and made again) only one is in
+ * the chain: the one whose hash the next newer manifest carries. */
+static err in_chain(bool *yes, const struct generation *g, const struct generation *newer, bool twins, struct store_backend *s)
+{
+    uint8_t hash[32];
+    *yes = true;
+    if (!twins || !newer || newer->number != g->number + 1) return OK;
+    TRY(catalogue_hash(hash, s, g->object->name));
+    *yes = memcmp(hash, newer->clear.previous, sizeof hash) == 0;
+    return OK;
+}
+
+static void need(const struct catalogue *c, const char *name)
+{
+    struct object *o = catalogue_find(c, name);
+    if (o) o->needed = true;
+}
+
+static void need_generation(const struct catalogue *c, const struct generation *g)
+{
+    need(c, g->object->name);
+    for (uint32_t i = 0; i < g->clear.packs; i++) need(c, g->packs[i].name);
+}
+
+/* Mark what the kept generations need. Out: *kept, their number; *oldest, the last of them. */
+static err mark(size_t *kept, uint64_t *oldest, struct catalogue *c, struct store_backend *s, uint64_t keep)
+{
+    const struct generation *newer = NULL;
+    *kept = 0;
+    for (size_t i = 0; i < c->generation_count && *kept < keep; i++) {
+        const struct generation *g = &c->generations[i];
+        bool yes = true;
+        if (g->number > c->head.generation || (g->number == c->head.generation && !g->is_head)) continue;
+        if (newer && newer->number == g->number) continue;
+        bool twins = i + 1 < c->generation_count && c->generations[i + 1].number == g->number;
+        twins = twins || (i > 0 && c->generations[i - 1].number == g->number);
+        TRY(in_chain(&yes, g, newer, twins && !g->is_head, s));
+        if (!yes) continue;
+        if (!newer && !g->is_head) break;
+        if (!g->readable)
+            FAIL(E_FORMAT, "prune: manifest %s is damaged; nothing is removed while it belongs to a kept generation",
+                 g->object->name);
+        need_generation(c, g);
+        newer = g;
+        *oldest = g->number;
+        ++*kept;
+    }
+    if (*kept == 0) FAIL(E_ABSENT, "prune: the head's manifest %s is missing; nothing is removed", c->head.manifest);
+    return OK;
+}
+
+/* A manifest tells its record by hash only, so the few records are hashed. */
+static err mark_records(struct catalogue *c, struct store_backend *s)
+{
+    need(c, c->head.record);
+    for (size_t i = 0; i < c->object_count; i++) {
+        struct object *o = &c->objects[i];
+        uint8_t hash[32];
+        if (!is_record(o->name) || o->needed || o->size > RECORD_SIZE_MAX) continue;
+        TRY(catalogue_hash(hash, s, o->name));
+        for (size_t k = 0; k < c->generation_count; k++)
+            if (c->generations[k].object->needed && memcmp(c->generations[k].clear.record, hash, sizeof hash) == 0)
+                o->needed = true;
+    }
+    return OK;
+}
+
+/* What only generations older than the kept ones needed goes at once. */
+static bool outlived(const struct catalogue *c, const struct object *o, uint64_t oldest)
+{
+    for (size_t k = c->generation_count; k > 0 && c->generations[k - 1].number < oldest; k--) {
+        const struct generation *g = &c->generations[k - 1];
+        if (g->object == o) return true;
+        for (uint32_t i = 0; i < g->clear.packs; i++)
+            if (strcmp(g->packs[i].name, o->name) == 0) return true;
+    }
+    return false;
+}
+
+static bool may_go(const struct catalogue *c, const struct object *o, uint64_t oldest, int64_t now)
+{
+    if (o->needed || !is_ours(o->name)) return false;
+    /* A time ahead of ours counts as young: clocks are set back now and then. */
+    return (now > o->time && now - o->time > PRUNE_ORPHAN_AGE) || outlived(c, o, oldest);
+}
+
+/* Manifests first: should this be cut off, no manifest stays without its packs. */
+static size_t choose(const char **names, uint64_t *bytes, const struct catalogue *c, uint64_t oldest, bool manifests)
+{
+    size_t count = 0;
+    int64_t now = time(NULL);
+    for (size_t i = 0; i < c->object_count; i++) {
+        const struct object *o = &c->objects[i];
+        if (ends_with(o->name, ".manifest") != manifests || !may_go(c, o, oldest, now)) continue;
+        names[count++] = o->name;
+        *bytes += o->size;
+    }
+    return count;
+}
+
+static void free_names(const char ***names)
+{
+    free(*names);
+}
+
+err prune(struct store_backend *s, uint64_t keep, struct prune_report *report)
+{
+    CATALOGUE c = { 0 };
+    struct prune_report r = { 0 };
+    uint64_t oldest = 0;
+    if (report) *report = r;
+    TRY(catalogue_read(&c, s));
+    /* Generation 0: nothing was promised yet, and the first seal may be running. */
+    if (c.raw_head_len == 0 || c.head.generation == 0) return OK;
+    TRY(mark(&r.kept, &oldest, &c, s, keep ? keep : 1));
+    TRY(mark_records(&c, s));
+    __attribute__((cleanup(free_names))) const char **names = calloc(c.object_count + 1, sizeof *names);
+    if (!names) FAIL(E_MEMORY, "a list of %zu names", c.object_count);
+    size_t count = choose(names, &r.bytes, &c, oldest, true);
+    count += choose(names + count, &r.bytes, &c, oldest, false);
+    if (count) TRY(s->remove(s, &r.removed, c.raw_head, c.raw_head_len, names, count));
+    if (r.removed)
+        log_info("prune: kept %zu generations, removed %zu objects, %llu bytes", r.kept, r.removed, (unsigned long long)r.bytes);
+    if (report) *report = r;
+    return OK;
+}
