@@ -47,7 +47,7 @@ struct manifest_clear {
 /* Parse the clear header from the first n bytes of a manifest; all of the header
  * must be there, the sealed part need not be. Checks every bound and every pack's
  * size. Out: *m, whose pack_list points into p.
- * Fails: E_FORMAT (with the reason in the log: not a manifest, unknown version, …). */
+ * Fails: E_FORMAT (with the reason in the log: not a manifest, unknown version, …), E_LIMIT (image size). */
 err  manifest_clear_parse(struct manifest_clear *m, const void *p, size_t n);
 /* Pack number i < m->packs of a parsed header. */
 void manifest_pack_get(struct manifest_pack *out, const struct manifest_clear *m, uint32_t i);
