@@ -8,3 +8,12 @@ target_link_libraries(hf_support PUBLIC hf_core PkgConfig::JANSSON PkgConfig::CH
 add_library(hf_faults STATIC support/faults.c)
 target_link_libraries(hf_faults PUBLIC hf_support)
 set(HF_FAULT_WRAP malloc calloc realloc free strdup strndup random_bytes)
+
+target_sources(hf_support PRIVATE support/child.c)
+
+hf_unit(unit_core_err SOURCES unit_core_err.c LIBS hf_faults hf_support hf_core WRAP ${HF_FAULT_WRAP})
+hf_unit(unit_core_buf SOURCES unit_core_buf.c LIBS hf_support hf_core)
+hf_unit(unit_core_hash SOURCES unit_core_hash.c LIBS hf_support hf_core)
+hf_unit(unit_core_secret SOURCES unit_core_secret.c LIBS hf_support hf_secret)
+hf_unit(unit_core_crypto SOURCES unit_core_crypto.c LIBS hf_support hf_secret)
+hf_unit(unit_core_vectors SOURCES unit_core_vectors.c LIBS hf_support hf_secret)
