@@ -1,0 +1,4 @@
+# Tests of keystore/ (the KMS client's are in keystore_kms.cmake) and of the simulator's NSM.
+include(keystore_kms.cmake OPTIONAL)
+
+hf_unit(unit_keystore_derive SOURCES unit_keystore_derive.c LIBS hf_support hf_keystore)
