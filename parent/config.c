@@ -15,7 +15,8 @@ const struct conf_key parent_config_keys[] = {
     TEXT_KEY("parent", "link", link, "where the enclave comes in: vsock:any:PORT, unix:PATH or tcp:HOST:PORT"),
     NUMBER_KEY("parent", "link_cid", CONF_U64, link_cid, 0, UINT32_MAX, "only this vsock CID may come in there; 0: any"),
     NUMBER_KEY("parent", "links", CONF_U64, links, 1, 4096, "connections of the enclave at once, at most"),
-    NUMBER_KEY("parent", "link_idle", CONF_SECONDS, link_idle, 1, 86400, "how long a connection of the enclave may be silent"),
+    NUMBER_KEY("parent", "link_idle", CONF_SECONDS, link_idle, 1, 604800, "how long a store connection of the enclave may be silent"),
+    NUMBER_KEY("parent", "egress_idle", CONF_SECONDS, egress_idle, 1, 86400, "how long a connection out may be silent"),
     NUMBER_KEY("parent", "stop", CONF_SECONDS, stop, 1, 3600, "how long running puts may take after SIGTERM"),
     TEXT_KEY("parent", "egress", egress, "where the enclave may connect to: HOST:PORT[=TARGET], ..."),
     TEXT_KEY("store", "dir", store_dir, "folder of the sealed objects; made when it is missing or empty"),
@@ -34,7 +35,8 @@ static void defaults(struct parent_config *c)
     c->client_idle = 120;
     strcpy(c->link, "vsock:any:8001");
     c->links = 64;
-    c->link_idle = 600;
+    c->link_idle = 86400;
+    c->egress_idle = 300;
     c->stop = 30;
     strcpy(c->store_dir, "/var/lib/holdfast/store");
     c->store_keep = 48;

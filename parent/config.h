@@ -19,7 +19,8 @@ struct parent_config {
     char     link[PARENT_PATH];       /* core/io.h address where the enclave comes in         */
     uint64_t link_cid;                /* only this vsock CID may come in there; 0: any        */
     uint64_t links;                   /* link connections at once, at most                    */
-    uint64_t link_idle;               /* seconds a link connection may be silent              */
+    uint64_t link_idle;               /* seconds a store connection may be silent             */
+    uint64_t egress_idle;             /* seconds the enclave's way out may be silent          */
     uint64_t stop;                    /* seconds running puts may take after SIGTERM          */
     char     egress[PARENT_EGRESS];   /* the allowlist as text                                */
     struct allow allow;               /* the same, parsed                                     */

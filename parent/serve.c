@@ -81,7 +81,7 @@ static err serve_egress(int fd, const struct parent_config *conf, const struct h
         return e;
     }
     TRY(msg_send(fd, LINK_READY, m->seq, NULL, 0, SERVE_FRAME_MS));
-    e = relay_pipe(&count, fd, far, (int)(conf->link_idle * 1000), stop);
+    e = relay_pipe(&count, fd, far, (int)(conf->egress_idle * 1000), stop);
     log_info("egress: %s:%u%s%s: %llu bytes out, %llu back", hello->host, hello->port, entry->target[0] ? " as " : "",
              entry->target, (unsigned long long)count.out, (unsigned long long)count.back);
     return e.code == E_TIMEOUT || e.code == E_CLOSED ? OK : e;

@@ -143,7 +143,7 @@ static err on_data(struct session *s, const struct msg *m)
 static err put_finish(struct session *s, uint64_t total)
 {
     if (s->put_result.code) return s->put_result;
-    /* Also how an enclave gives up a put: it announces another size. */
+    /* Also how an enclave gives up a put: it announces a size that cannot be. */
     if (total != s->put_size)
         FAIL(E_FORMAT, "object %s came with %llu bytes, not %llu: dropped", s->put_name,
              (unsigned long long)s->put_size, (unsigned long long)total);
