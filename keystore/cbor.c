@@ -59,6 +59,11 @@ err cb_next(struct cb_item *out, struct rd *r) {
         r->bad = true;
         FAIL(E_FORMAT, "CBOR ends early");
     }
+    /* libcbor takes the one-byte tags it has no name for, COSE's among them, for errors. */
+    if (r->p[0] >= 0xc0 && r->p[0] <= 0xd7) {
+        note(out, CB_TAG, rd_u8(r) & 0x1fu);
+        return OK;
+    }
     struct cbor_decoder_result d = cbor_stream_decode(r->p, r->left, &callbacks, out);
     if (d.status != CBOR_DECODER_FINISHED || d.read == 0 || d.read > r->left) {
         r->bad = true;
