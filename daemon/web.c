@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/roles.h"
@@ -19,18 +18,6 @@ uint64_t web_now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-/* jansson seeds its hash tables from a file at the first object, which the sandbox would forbid. */
-err web_warm_up(struct role_env *env)
-{
-    uint8_t byte;
-    (void)env;
-    json_object_seed(0);
-    json_t *first = json_object();
-    if (!first) FAIL(E_MEMORY, "no memory for a JSON object");
-    json_decref(first);
-    return random_bytes(&byte, 1);
 }
 
 /* Deadlines are looked at every TICK_MS while there is anyone who could miss one. */
@@ -110,21 +97,42 @@ static err run(struct web *w)
     return OK;
 }
 
-static void close_web(struct web *w)
+static void close_web(struct web **at)
 {
+    struct web *w = *at;
+    *at = NULL;
+    if (!w) return;
     /* libmicrohttpd may not be stopped while a connection is suspended. */
     web_give_up(w);
-    if (w->mhd) err_drop(MHD_run(w->mhd) == MHD_YES ? OK : (err){ E_IO });
+    if (w->mhd && MHD_run(w->mhd) != MHD_YES) log_warn("libmicrohttpd would not finish");
     web_http_close(w);
     free(w->room);
+    free(w);
+}
+#define WEB __attribute__((cleanup(close_web))) struct web *
+
+/* The server's own descriptors, and what is read from files once (jansson's seed, the time zone
+ * that the C library wants before it can write a date), must be there before the sandbox closes. */
+err web_warm_up(struct role_env *env)
+{
+    json_object_seed(0);
+    tzset();
+    WEB w = calloc(1, sizeof *w);
+    if (!w) FAIL(E_MEMORY, "no memory for the role");
+    *w = (struct web){ .env = env, .epoll = -1 };
+    /* Of these 8 MiB only the pages that frames fill are ever real. */
+    TRY(mem_new(&w->room, MSG_MAX));
+    TRY(web_http_open(w));
+    env->warm = w;
+    w = NULL;
+    return OK;
 }
 
 err web_main(struct role_env *env)
 {
-    __attribute__((cleanup(close_web))) struct web w = { .env = env, .epoll = -1, .stopping = env->stopping };
-    /* Of these 8 MiB only the pages that frames fill are ever real. */
-    TRY(mem_new(&w.room, MSG_MAX));
-    web_jobs_open(&w);
-    TRY(web_http_open(&w));
-    return run(&w);
+    WEB w = env->warm;
+    env->warm = NULL;
+    w->stopping = env->stopping;
+    web_jobs_open(w);
+    return run(w);
 }

@@ -100,6 +100,7 @@ struct web {
     uint64_t           accept_ms, look_ms;   /* no accept, no look at deadlines before this */
     bool               stopping;
     bool               has_state, has_disk;
+    bool               awaited;              /* there was no service when the enclave started */
     struct wire_state  state;                /* as the keeper said last */
     struct wire_disk   disk;                 /* as disk said last */
     uint8_t           *room;                 /* MSG_MAX bytes, for frames */

@@ -79,9 +79,7 @@ static void answer_status(struct web *w, struct web_request *r, const uint64_t *
 static bool next_entry(void *self, struct wire_entry *e)
 {
     struct rd *r = self;
-    uint64_t row = rd_u64(r);
     wire_get_entry(r, e);
-    e->row = row;
     return rd_ok(r);
 }
 
@@ -289,11 +287,9 @@ static err on_verdict(struct web *w, struct web_request *r, const struct msg *m)
 /* What a client hears before there is a key to sign with; 0: there is one. */
 static int not_serving(const struct web *w, const char **text)
 {
-    const unsigned now = phase(w);
-    if (now == PHASE_SERVING) return 0;
-    const bool fresh = now == PHASE_AWAITING_SETUP || (now == PHASE_DERIVING && !w->state.has_service);
-    *text = fresh ? no_secret : not_open;
-    return fresh ? 400 : 503;
+    if (phase(w) == PHASE_SERVING) return 0;
+    *text = w->awaited ? no_secret : not_open;
+    return w->awaited ? 400 : 503;
 }
 
 static void run_sign(struct web *w, struct web_request *r)

@@ -105,6 +105,7 @@ static err take_state(struct web *w, const struct msg *m)
     wire_get_state(&r, &w->state);
     TRY(rd_end(&r, "KEEPER_STATE"));
     w->has_state = true;
+    if (w->state.phase == PHASE_AWAITING_SETUP) w->awaited = true;
     return OK;
 }
 

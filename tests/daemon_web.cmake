@@ -1,0 +1,13 @@
+# Tests of the role `web`. The role alone, in its sandbox, with all peers played by web_peer.
+if(TARGET hf_script)
+  include(${PROJECT_SOURCE_DIR}/daemon/web.cmake)
+  set(HF_WEB_JSON ${PROJECT_SOURCE_DIR}/daemon/web_json.c ${PROJECT_SOURCE_DIR}/daemon/web_sign.c
+    ${PROJECT_SOURCE_DIR}/daemon/wire.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
+  set(HF_WEB_LIBS hf_script hf_core PkgConfig::JANSSON)
+
+  add_executable(web_peer support/web_peer.c ${WEB_SOURCES} ${PROJECT_SOURCE_DIR}/daemon/wire.c
+    ${PROJECT_SOURCE_DIR}/daemon/calls.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
+  target_link_libraries(web_peer PRIVATE hf_secret ${HF_WEB_LIBS} PkgConfig::MHD)
+  add_test(NAME daemon_web COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/system/test_web.py $<TARGET_FILE:web_peer>)
+  set_tests_properties(daemon_web PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
