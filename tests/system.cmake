@@ -1,0 +1,8 @@
+# Whole processes on this machine. Label `native`: not repeated in the sanitized build.
+function(hf_system name script timeout)
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/system/${script})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL TRUE LABELS native
+    ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_BUILD=${PROJECT_BINARY_DIR};HOLDFAST_VECTORS_DIR=${HOLDFAST_VECTORS_DEFAULT}")
+endfunction()
+hf_system(system_roles test_roles.py 600)
+hf_system(system_crash test_crash.py 600)
