@@ -3,3 +3,4 @@ include(keystore_kms.cmake OPTIONAL)
 
 hf_unit(unit_keystore_derive SOURCES unit_keystore_derive.c LIBS hf_support hf_keystore)
 hf_unit(unit_keystore_attest SOURCES unit_keystore_attest.c LIBS hf_support hf_attest)
+hf_unit(unit_keystore_cms SOURCES unit_keystore_cms.c keystore_envelope.c LIBS hf_support hf_keystore)
