@@ -23,3 +23,7 @@ hf_unit(unit_core_conf SOURCES unit_core_conf.c LIBS hf_support hf_core)
 hf_unit(unit_core_msg SOURCES unit_core_msg.c LIBS hf_faults hf_support hf_secret WRAP ${HF_FAULT_WRAP})
 hf_unit(prop_core_msg SOURCES prop_core_msg.c LIBS hf_support hf_secret)
 hf_unit(unit_core_sandbox SOURCES unit_core_sandbox.c LIBS hf_support hf_secret)
+hf_unit(fault_core SOURCES fault_core.c LIBS hf_faults hf_support hf_secret WRAP ${HF_FAULT_WRAP})
+
+hf_fuzz(frames LIBS hf_core REACH frames.bye)
+hf_fuzz(conf LIBS hf_core REACH conf.refused)

@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/hash.h"
 #include "core/secret.h"
@@ -32,22 +31,23 @@ err   __wrap_random_bytes(void *out, size_t n);
 
 unsigned long fault_alloc_at, fault_random_at;
 static unsigned long allocs, randoms;
-static bool armed;
+static bool armed, paused;
 static int struck;
 
-/* Live blocks, as a set with open addressing: 0 is free, 1 was freed. */
-enum { SLOTS = 1 << 16 };
+/* Live blocks, as a set with open addressing: 0 is free, 1 was freed. Kept from the
+ * program's start, so that a block replaced by another does not count as one more. */
+enum { SLOT_BITS = 17, SLOTS = 1 << SLOT_BITS };
 static uintptr_t live[SLOTS];
-static size_t live_count;
+static size_t live_count, live_at_arm;
 
 static size_t slot_of(uintptr_t p)
 {
-    return (size_t)((p >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 48) % SLOTS;
+    return (size_t)((uint64_t)(p >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SLOT_BITS));
 }
 
 static void *remember(void *p)
 {
-    if (!armed || !p)
+    if (!p)
         return p;
     size_t i = slot_of((uintptr_t)p);
     for (size_t tried = 0; live[i] > 1; i = (i + 1) % SLOTS)
@@ -61,17 +61,21 @@ static void *remember(void *p)
 static void forget(const void *p)
 {
     size_t i = slot_of((uintptr_t)p);
-    for (size_t tried = 0; armed && p && live[i] != 0 && tried < SLOTS; i = (i + 1) % SLOTS, tried++)
-        if (live[i] == (uintptr_t)p) {
-            live[i] = 1;
-            live_count--;
-            return;
-        }
+    for (size_t tried = 0; live[i] != (uintptr_t)p; i = (i + 1) % SLOTS)
+        if (!p || live[i] == 0 || ++tried == SLOTS)
+            return;                       /* none of ours: some library's */
+    live[i] = 1;
+    live_count--;
+    /* Marks at the end of a run lead nowhere; without them searches stay short. */
+    while (live[(i + 1) % SLOTS] == 0 && live[i] == 1) {
+        live[i] = 0;
+        i = (i + SLOTS - 1) % SLOTS;
+    }
 }
 
 static bool alloc_fails(void)
 {
-    if (!armed || fault_alloc_at == 0 || ++allocs != fault_alloc_at)
+    if (!armed || paused || fault_alloc_at == 0 || ++allocs != fault_alloc_at)
         return false;
     struck = 1;
     errno = ENOMEM;
@@ -125,8 +129,7 @@ err __wrap_random_bytes(void *out, size_t n)
 
 void fault_arm(unsigned long alloc_at, unsigned long random_at)
 {
-    memset(live, 0, sizeof live);
-    live_count = 0;
+    live_at_arm = live_count;
     allocs = randoms = 0;
     struck = 0;
     fault_alloc_at = alloc_at;
@@ -140,6 +143,11 @@ void fault_disarm(void)
     fault_alloc_at = fault_random_at = 0;
 }
 
+void fault_pause(int on)
+{
+    paused = on;
+}
+
 int fault_struck(void)
 {
     return struck;
@@ -147,7 +155,7 @@ int fault_struck(void)
 
 size_t fault_live_blocks(void)
 {
-    return live_count;
+    return live_count > live_at_arm ? live_count - live_at_arm : 0;
 }
 
 int open_fds(void)
@@ -172,18 +180,29 @@ struct before {
     size_t secrets;
 };
 
-static err attempt(enum fault_kind kind, fault_body *body, void *ctx, unsigned long n, const char *what)
+static err attempt_once(size_t *blocks, enum fault_kind kind, fault_body *body, void *ctx, unsigned long n,
+                        const char *what)
 {
     struct before b = { open_fds(), secrets() };
-    fault_arm(kind == FAULT_ALLOC ? n : 0, kind == FAULT_RANDOM ? n : 0);
+    fault_arm(kind == FAULT_ALLOC || kind == FAULT_ALLOC_LIBRARY ? n : 0, kind == FAULT_RANDOM ? n : 0);
     err e = body(ctx, n);
-    size_t blocks = live_count;
+    *blocks = fault_live_blocks();
     fault_disarm();
-    /* The first run may fill caches that stay; later ones may not keep a thing. */
-    ck_assert_msg(n == 0 || blocks == 0, "%s: %zu heap blocks leak at fault %lu", what, blocks, n);
     ck_assert_msg(secrets() == b.secrets, "%s: %zu secrets leak at fault %lu", what,
                   secrets() - b.secrets, n);
     ck_assert_msg(open_fds() == b.fds, "%s: descriptors leak at fault %lu", what, n);
+    return e;
+}
+
+/* A library may fill a cache on a path it takes for the first time, and keep it. So
+ * a block that stays is a leak only if another stays each time the path is taken. */
+static err attempt(enum fault_kind kind, fault_body *body, void *ctx, unsigned long n, const char *what)
+{
+    size_t blocks = 0;
+    err e = attempt_once(&blocks, kind, body, ctx, n, what);
+    for (int again = 0; blocks > 0 && again < 3; again++)
+        e = attempt_once(&blocks, kind, body, ctx, n, what);
+    ck_assert_msg(blocks == 0, "%s: %zu heap blocks leak at fault %lu", what, blocks, n);
     return e;
 }
 
@@ -197,7 +216,7 @@ unsigned long fault_loop(enum fault_kind kind, fault_body *body, void *ctx, cons
         e = attempt(kind, body, ctx, n, what);
         bool hit = kind == FAULT_CALL ? e.code != E_OK : struck;
         if (hit) {
-            ck_assert_msg(e.code != E_OK, "%s: fault %lu was not told", what, n);
+            ck_assert_msg(e.code != E_OK || kind == FAULT_ALLOC_LIBRARY, "%s: fault %lu was not told", what, n);
             told++;
             continue;
         }
