@@ -80,6 +80,7 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     uint8_t id[32];
     if (out->service_id[0] && hex_to(id, 32, out->service_id, strlen(out->service_id)).code)
         FAIL(E_FORMAT, "%s: [service] id is 64 hex digits", path);
+    if (out->service_id[0]) hex_from(out->service_id, id, 32);     /* one spelling, for comparing */
     /* The name goes into the genesis document between quotes: no character there may need escaping. */
     for (const char *p = out->service_name; *p; p++)
         if (*p < 0x20 || *p > 0x7e || *p == '"' || *p == '\\')
