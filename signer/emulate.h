@@ -109,8 +109,10 @@ void emulate_plan_free(struct emulate_plan **p);
 #define EMULATE_PLAN __attribute__((cleanup(emulate_plan_free))) struct emulate_plan *
 
 /* Run every emulated input through the engine, strictly: it is shown the emulated scriptPubKey for that
- * input, while its signatures are over the actual spent outputs. *why is set on E_DENIED.
- * Fails: E_DENIED (VERIFICATION_FAILED), E_LIMIT (the engine's own budget: as VERIFICATION_FAILED), E_MEMORY. */
+ * input, while its signatures are over the actual spent outputs. One block's budget serves the whole
+ * request. *why is set on E_DENIED and E_LIMIT; its detail is the engine's name for the reason.
+ * Takes 600 KiB while it runs.
+ * Fails: E_DENIED (VERIFICATION_FAILED), E_LIMIT (VERIFICATION_FAILED: the budget), E_MEMORY. */
 err  emulate_verify(struct emulate_refusal *why, struct emulate_plan *p);
 
 /* What to ask the signer for one EMULATE_INPUT of a verified plan: the key-path message with

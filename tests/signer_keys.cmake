@@ -1,6 +1,11 @@
 # Tests of the keys' side of the signer: keys, emulation, addresses, and the model in Python.
-hf_unit(unit_signer_keys SOURCES unit_signer_keys.c LIBS hf_keys_test hf_address hf_emulate hf_support
+hf_unit(unit_signer_keys SOURCES unit_signer_keys.c LIBS hf_keys_test hf_address hf_emulate hf_support)
+hf_unit(fault_signer_keys SOURCES fault_signer_keys.c LIBS hf_keys_test hf_emulate hf_support
   WRAP random_bytes secret_new secret_copy secp256k1_schnorrsig_sign32 secp256k1_schnorrsig_verify)
+hf_unit(unit_signer_plan SOURCES unit_signer_plan.c LIBS hf_emulate hf_support)
+hf_unit(unit_signer_emulate SOURCES unit_signer_emulate.c
+  LIBS hf_keys_test hf_emulate hf_support PkgConfig::SECP)
+hf_unit(unit_signer_request SOURCES unit_signer_request.c LIBS hf_emulate hf_faults WRAP ${HF_FAULT_WRAP})
 
 set(MODEL ${CMAKE_CURRENT_SOURCE_DIR}/models/bip341_verify.py)
 add_test(NAME model_bip341_selftest COMMAND Python3::Interpreter ${MODEL} --selftest)
@@ -26,3 +31,9 @@ add_test(NAME ct_signer COMMAND ${CT_RUN} $<TARGET_FILE:ct_signer>)
 add_test(NAME ct_signer_sees_a_leak COMMAND ${CT_RUN} $<TARGET_FILE:ct_signer> leak)
 set_tests_properties(ct_signer ct_signer_sees_a_leak PROPERTIES SKIP_RETURN_CODE 77)
 set_tests_properties(ct_signer_sees_a_leak PROPERTIES PASS_REGULAR_EXPRESSION "depends on uninitialised|SKIP:")
+
+hf_fuzz(emulate LIBS hf_emulate REACH emulate.parsed emulate.asked)
+
+# Production objects cannot be given their randomness.
+add_test(NAME signer_keys_symbols COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/signer_keys_symbols.py
+  ${CMAKE_NM} $<TARGET_FILE:hf_keys_test> $<TARGET_FILE:hf_keys> ${PROJECT_BINARY_DIR}/daemon/holdfastd)

@@ -1,0 +1,230 @@
+#include "signer/emulate.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "signer/address.h"
+#include "signer/ec.h"
+#include "signer/script.h"
+#include "signer/taproot.h"
+
+enum { CONTROL_MIN = 33, ANNEX_DATA_TAG = 0x00 };
+
+void emulate_refusal_text(char out[static EMULATE_TEXT], const struct emulate_refusal *why)
+{
+    static const char *const texts[] = {
+        [EMULATE_FINE]                  = "No error",
+        [EMULATE_VERIFICATION_FAILED]   = "Verification failed",
+        [EMULATE_CRYPTO]                = "Secp256k1 cryptographic operation failed",
+        [EMULATE_INVALID_CONTROL_BLOCK] = "Input has invalid control block",
+        [EMULATE_SIGHASH]               = "Unable to calculate sighash for input",
+        [EMULATE_MISSING_SPENT_OUTPUTS] = "Missing spent outputs",
+        [EMULATE_UNEXPECTED_INPUT]      = "Unexpected input scriptPubKey",
+    };
+    const char *text = (size_t)why->fault < sizeof texts / sizeof *texts ? texts[why->fault] : "Unknown error";
+    if (why->detail)
+        snprintf(out, EMULATE_TEXT, "%s: %s", text, why->detail);
+    else
+        snprintf(out, EMULATE_TEXT, "%s", text);
+}
+
+const char *emulate_kind_text(enum emulate_kind k)
+{
+    static const char *const texts[] = {
+        [EMULATE_INPUT]      = "emulated",
+        [SKIP_NOT_TAPROOT]   = "not a taproot output",
+        [SKIP_NO_WITNESS]    = "no witness",
+        [SKIP_KEY_PATH]      = "key path",
+        [SKIP_CONTROL_SHORT] = "control block too short",
+        [SKIP_LEAF_VERSION]  = "no leaf version",
+        [SKIP_ON_CHAIN]      = "script is on chain",
+    };
+    return (size_t)k < sizeof texts / sizeof *texts ? texts[k] : "?";
+}
+
+/* Say why to the client and to the log. */
+static err refuse(struct emulate_refusal *why, enum err_code code, enum emulate_fault fault,
+                  uint32_t input, const char *detail)
+{
+    char text[EMULATE_TEXT];
+    *why = (struct emulate_refusal){ .fault = fault, .input = input, .detail = detail };
+    emulate_refusal_text(text, why);
+    FAIL(code, "input %u: %s", input, text);
+}
+
+static const uint8_t *backup_of(const struct emulate_request *q, uint32_t index)
+{
+    size_t low = 0, high = q->backup_count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (q->backup[mid].index < index)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < q->backup_count && q->backup[low].index == index ? q->backup[low].root : NULL;
+}
+
+/* Is it a script path over a P2TR output at all? If not, e->kind says what it is. */
+static err classify(struct emulate_input *e, struct taproot_witness *w, const struct emulate_request *q, uint32_t i)
+{
+    const struct tx_out *spent = &q->spent[i];
+    e->kind = SKIP_NOT_TAPROOT;
+    if (!taproot_script_key(spent->script.p, spent->script.n))
+        return OK;
+    TRY(taproot_witness_read(w, &q->tx->in[i]));
+    if (w->path == TAPROOT_NO_WITNESS)
+        e->kind = SKIP_NO_WITNESS;
+    else if (w->path == TAPROOT_KEY_PATH)
+        e->kind = SKIP_KEY_PATH;
+    else if (w->control.n < CONTROL_MIN)
+        e->kind = SKIP_CONTROL_SHORT;
+    else if ((w->control.p[0] & TAPROOT_LEAF_MASK) == TAPROOT_ANNEX_TAG)
+        e->kind = SKIP_LEAF_VERSION;
+    else
+        e->kind = EMULATE_INPUT;
+    return OK;
+}
+
+/* The output that the control block and script would have: what the engine is shown. */
+static err emulated_output(struct emulate_input *e, struct emulate_refusal *why,
+                           const struct taproot_witness *w, uint32_t i)
+{
+    struct taproot_control c;
+    uint8_t leaf[32], output[32];
+    if (!taproot_control_parse(&c, w->control.p, w->control.n) || !ec_xonly_valid(c.internal))
+        return refuse(why, E_FORMAT, EMULATE_INVALID_CONTROL_BLOCK, i, NULL);
+    e->leaf_version = c.leaf_version;
+    memcpy(e->internal, c.internal, 32);
+    taproot_leaf_hash(leaf, c.leaf_version, w->script.p, w->script.n);
+    taproot_control_root(e->merkle_root, &c, leaf);
+    if (taproot_output_key(output, NULL, e->internal, e->merkle_root).code)
+        return refuse(why, E_FORMAT, EMULATE_CRYPTO, i, "no output key");
+    taproot_script(e->emulated_script, output);
+    return OK;
+}
+
+/* The output on chain must be the one that this tree has under our key. */
+static err expected_output(struct emulate_input *e, struct emulate_refusal *why,
+                           const struct emulate_request *q, const uint8_t master[static 33], uint32_t i)
+{
+    const struct tx_out *spent = &q->spent[i];
+    const uint8_t *backup = backup_of(q, i);
+    if (backup) {
+        e->has_backup = true;
+        memcpy(e->backup_root, backup, 32);
+    }
+    if (address_output_key(e->output_key, master, e->merkle_root, backup).code)
+        return refuse(why, E_FORMAT, EMULATE_CRYPTO, i, "no child key");
+    if (memcmp(e->output_key, taproot_script_key(spent->script.p, spent->script.n), 32) != 0)
+        return refuse(why, E_DENIED, EMULATE_UNEXPECTED_INPUT, i, NULL);
+    return OK;
+}
+
+static err decide(struct emulate_input *e, struct emulate_refusal *why,
+                  const struct emulate_request *q, const uint8_t master[static 33], uint32_t i)
+{
+    struct taproot_witness w;
+    if (classify(e, &w, q, i).code)      /* only a transaction that tx_parse() did not make */
+        return refuse(why, E_FORMAT, EMULATE_VERIFICATION_FAILED, i, "the witness does not hold together");
+    if (e->kind != EMULATE_INPUT)
+        return OK;
+    TRY(emulated_output(e, why, &w, i));
+    if (memcmp(e->emulated_script, q->spent[i].script.p, sizeof e->emulated_script) == 0) {
+        *e = (struct emulate_input){ .kind = SKIP_ON_CHAIN };
+        return OK;
+    }
+    TRY(expected_output(e, why, q, master, i));
+    if (w.has_annex && w.annex.n >= 2 && w.annex.p[1] == ANNEX_DATA_TAG)
+        e->annex = w.annex;
+    return OK;
+}
+
+err emulate_plan_make(struct emulate_plan **out, struct emulate_refusal *why,
+                      const struct emulate_request *q, const uint8_t master[static 33])
+{
+    size_t count = q->tx->in_count;
+    *out = NULL;
+    *why = (struct emulate_refusal){ 0 };
+    if (q->spent_count < count)
+        return refuse(why, E_FORMAT, EMULATE_MISSING_SPENT_OUTPUTS, 0, NULL);
+    EMULATE_PLAN p = calloc(1, sizeof *p + count * sizeof p->input[0]);
+    if (!p)
+        FAIL(E_MEMORY, "no memory for a plan of %zu inputs", count);
+    p->request = q;
+    p->count = count;
+    for (size_t i = 0; i < count; i++) {
+        TRY(decide(&p->input[i], why, q, master, (uint32_t)i));
+        p->emulated += p->input[i].kind == EMULATE_INPUT;
+    }
+    *out = p;
+    p = NULL;
+    return OK;
+}
+
+void emulate_plan_free(struct emulate_plan **p)
+{
+    free(*p);
+    *p = NULL;
+}
+
+/* What the engine's setting up would refuse, before any script runs. */
+static err verify_outputs(struct emulate_refusal *why, const struct emulate_plan *p)
+{
+    const struct emulate_request *q = p->request;
+    if (q->spent_count != p->count)
+        return refuse(why, E_DENIED, EMULATE_VERIFICATION_FAILED, 0, "as many spent outputs as inputs are needed");
+    for (size_t i = 0; i < q->spent_count; i++)
+        if (q->spent[i].value < 0)
+            return refuse(why, E_DENIED, EMULATE_VERIFICATION_FAILED, (uint32_t)i, "invalid amount");
+    return OK;
+}
+
+static err verify_input(struct emulate_refusal *why, const struct emulate_plan *p, uint32_t i,
+                        struct script_engine *engine, struct script_budget *budget)
+{
+    struct script_result res;
+    const struct emulate_input *e = &p->input[i];
+    err said = script_verify(engine, &res, &p->cache, i, e->emulated_script, sizeof e->emulated_script,
+                             SCRIPT_FLAGS_EMULATE, budget);
+    if (said.code == E_DENIED || said.code == E_LIMIT)
+        return refuse(why, said.code, EMULATE_VERIFICATION_FAILED, i, script_error_name(res.error));
+    return said;
+}
+
+err emulate_verify(struct emulate_refusal *why, struct emulate_plan *p)
+{
+    SCRIPT_ENGINE engine = NULL;
+    struct script_budget budget = SCRIPT_BUDGET_BLOCK;
+    *why = (struct emulate_refusal){ 0 };
+    p->verified = false;
+    if (p->emulated > 0) {
+        TRY(verify_outputs(why, p));
+        TRY(sighash_cache_make(&p->cache, p->request->tx, p->request->spent));
+        TRY(script_engine_new(&engine));
+        for (size_t i = 0; i < p->count; i++)
+            if (p->input[i].kind == EMULATE_INPUT)
+                TRY(verify_input(why, p, (uint32_t)i, engine, &budget));
+    }
+    p->verified = true;
+    return OK;
+}
+
+err emulate_sign_request(struct sign_request *out, const struct emulate_plan *p, uint32_t input)
+{
+    struct sigmsg m;
+    *out = (struct sign_request){ 0 };
+    if (!p->verified || input >= p->count || p->input[input].kind != EMULATE_INPUT)
+        FAIL(E_STATE, "input %u is not one to be signed", input);
+    const struct emulate_input *e = &p->input[input];
+    if (!sighash_taproot_message(&m, &p->cache, input, SIGHASH_DEFAULT, e->annex.n ? &e->annex : NULL, NULL) ||
+        m.n > sizeof out->sigmsg)
+        FAIL(E_FORMAT, "input %u has no sighash", input);
+    out->index = input;
+    memcpy(out->output_key, e->output_key, 32);
+    memcpy(out->merkle_root, e->merkle_root, 32);
+    out->has_backup = e->has_backup;
+    memcpy(out->backup_root, e->backup_root, 32);
+    memcpy(out->sigmsg, m.bytes, m.n);
+    out->sigmsg_len = (uint16_t)m.n;
+    return OK;
+}
