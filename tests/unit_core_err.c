@@ -169,7 +169,8 @@ static void log_flood(void *ctx)
         log_warn("line %d", i);
     log_error("and this is why");
     clock_gettime(CLOCK_MONOTONIC, &t);
-    nanosleep(&(struct timespec){ 0, 1000000000 - t.tv_nsec + 1000000 }, NULL);
+    t = (struct timespec){ t.tv_sec + 1, 1000000 };
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
     log_warn("later");
 }
 

@@ -6,6 +6,15 @@
 
 #include "core/log.h"
 
+#ifdef HOLDFAST_SANITIZE
+/* Tests ask for more memory than there is, and want the NULL that others get. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+#endif
+
 int check_main(check_suite *const *suites, size_t count)
 {
     log_open("test", getenv("HOLDFAST_TEST_LOG") ? LOG_DEBUG : LOG_ERROR);
