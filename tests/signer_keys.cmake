@@ -37,3 +37,9 @@ hf_fuzz(emulate LIBS hf_emulate REACH emulate.parsed emulate.asked)
 # Production objects cannot be given their randomness.
 add_test(NAME signer_keys_symbols COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/signer_keys_symbols.py
   ${CMAKE_NM} $<TARGET_FILE:hf_keys_test> $<TARGET_FILE:hf_keys> ${PROJECT_BINARY_DIR}/daemon/holdfastd)
+
+# Random requests: signed in C, judged in Python.
+add_executable(prop_signer_model prop_signer_model.c)
+target_link_libraries(prop_signer_model PRIVATE hf_keys hf_emulate hf_address)
+add_test(NAME prop_signer_model COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/prop_signer_model.py
+  $<TARGET_FILE:prop_signer_model>)

@@ -41,6 +41,29 @@ START_TEST(fresh_randomness)
 }
 END_TEST
 
+/* What anyone computes from the public key is what the secret key signs for. */
+START_TEST(public_and_secret_agree)
+{
+    for (int i = 0; i < 60; i++) {
+        SECRET k = NULL;
+        SIGNER s = NULL;
+        struct sign_request q;
+        uint8_t pub[33], sig[64], hash[32];
+        request_of(&q, &SIGNER_CASES[i % 2 ? 3 : 0]);
+        q.has_backup = i % 3 == 0;
+        ASSERT_OK(secret_random(&k, 32));
+        ASSERT_OK(random_bytes(q.merkle_root, 32));
+        ASSERT_OK(random_bytes(q.backup_root, 32));
+        ASSERT_OK(signer_open(&s, &k));
+        signer_public(s, pub);
+        ASSERT_OK(address_output_key(q.output_key, pub, q.merkle_root, q.has_backup ? q.backup_root : NULL));
+        ASSERT_OK(signer_sign(s, sig, &q));
+        tagged_hash(hash, "TapSighash", &(struct bytes){ q.sigmsg, q.sigmsg_len }, 1);
+        ck_assert(ec_schnorr_verify(sig, hash, 32, q.output_key));
+    }
+}
+END_TEST
+
 /* Vectors A and I: tweak, child; the child's scalar is known here only because the vector tells. */
 START_TEST(child_keys)
 {
@@ -246,6 +269,7 @@ static Suite *signer_keys(void)
     tcase_add_checked_fixture(t, before, after);
     tcase_add_loop_test(t, vectors, 0, SIGNER_CASE_COUNT);
     tcase_add_test(t, fresh_randomness);
+    tcase_add_test(t, public_and_secret_agree);
     tcase_add_test(t, child_keys);
     tcase_add_test(t, reduction);
     tcase_add_test(t, public_keys);
