@@ -10,27 +10,31 @@
 #include <sys/syscall.h>
 
 /* What image.c does: mounts, the loop device, the freeze guard, and starting mkfs. */
+#if defined(__x86_64__)
+#define IMAGE_ARCH_CALLS SYS_mknod, SYS_dup2, SYS_poll
+#else
+#define IMAGE_ARCH_CALLS SYS_dup3, SYS_ppoll
+#endif
 #define IMAGE_CALLS \
-    SYS_mount, SYS_umount2, SYS_unshare, SYS_openat, SYS_close, SYS_ioctl, SYS_fcntl, \
-    SYS_newfstatat, SYS_fstat, SYS_ftruncate, SYS_fchown, SYS_fchmod, SYS_mknodat, SYS_mknod, \
-    SYS_clone, SYS_clone3, SYS_vfork, SYS_wait4, SYS_kill, SYS_pipe2, SYS_dup3, SYS_dup2, \
-    SYS_read, SYS_write, SYS_poll, SYS_ppoll, SYS_clock_gettime, SYS_clock_nanosleep, SYS_syncfs, \
-    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_close_range, SYS_getdents64, SYS_exit_group, SYS_exit, SYS_getpid
+    SYS_mount, SYS_umount2, SYS_unshare, SYS_openat, SYS_close, SYS_ioctl, SYS_newfstatat, SYS_fstat, \
+    SYS_fstatfs, SYS_ftruncate, SYS_fchown, SYS_fchmod, SYS_mknodat, \
+    SYS_clone, SYS_clone3, SYS_wait4, SYS_kill, SYS_pipe2, SYS_socketpair, SYS_sendto, SYS_recvfrom, \
+    SYS_read, SYS_write, SYS_clock_gettime, SYS_clock_nanosleep, SYS_rt_sigprocmask, SYS_prctl, \
+    SYS_set_robust_list, SYS_gettid, SYS_close_range, SYS_exit_group, IMAGE_ARCH_CALLS
 
 /* What mkfs.ext4 does, from its start by the dynamic loader to its end. */
 #if defined(__x86_64__)
-#define IMAGE_MKFS_ARCH_CALLS SYS_access, SYS_arch_prctl, SYS_stat, SYS_lstat, SYS_open, SYS_readlink
+#define IMAGE_MKFS_ARCH_CALLS SYS_access, SYS_arch_prctl
 #else
 #define IMAGE_MKFS_ARCH_CALLS SYS_faccessat
 #endif
 #define IMAGE_MKFS_CALLS \
     SYS_execve, SYS_brk, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_set_tid_address, \
-    SYS_set_robust_list, SYS_rseq, SYS_prlimit64, SYS_prctl, SYS_futex, SYS_getrandom, SYS_uname, \
-    SYS_openat, SYS_close, SYS_read, SYS_write, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_fsync, SYS_fdatasync, \
+    SYS_set_robust_list, SYS_rseq, SYS_prlimit64, SYS_prctl, SYS_getrandom, SYS_uname, SYS_sysinfo, \
+    SYS_openat, SYS_close, SYS_read, SYS_write, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_fsync, \
     SYS_newfstatat, SYS_fstat, SYS_faccessat2, SYS_readlinkat, SYS_fadvise64, SYS_fallocate, SYS_fcntl, SYS_ioctl, \
-    SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getpid, SYS_getppid, SYS_gettid, SYS_sysinfo, \
-    SYS_clock_gettime, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_exit_group, \
-    IMAGE_MKFS_ARCH_CALLS
+    SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getpid, SYS_getppid, SYS_gettid, SYS_futex, \
+    SYS_clock_gettime, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_exit_group, IMAGE_MKFS_ARCH_CALLS
 
 extern const int image_calls[];
 
