@@ -11,6 +11,8 @@
 #include "keystore/cbor.h"
 
 enum { LABEL_ALG = 1, LABEL_CRIT = 2, ES384_NEGINT = 34 /* -1 - 34 = -35 */, TAG_SIGN1 = 18 };
+/* SEQUENCE { r, s } of P-384, at most; the Sig_structure beside its two long strings, at most. */
+enum { SIG_DER = 2 + 2 * (2 + 49), SIG_STRUCTURE_HEADS = 32 };
 
 /* The protected header: a map with alg = ES384. Other labels are signed and mean
  * nothing to us; `crit` names labels we would have to understand. */
@@ -102,8 +104,7 @@ static void free_md_ctx(EVP_MD_CTX **c) { EVP_MD_CTX_free(*c); }
 static void free_sig(ECDSA_SIG **s) { ECDSA_SIG_free(*s); }
 #define FREED_BY(f) __attribute__((cleanup(f)))
 
-/* OpenSSL wants SEQUENCE { r, s }: at most 2 + 2 * (2 + 49) bytes. */
-static err signature_der(uint8_t out[static 104], size_t *len, const uint8_t sig[static COSE_SIG])
+static err signature_der(uint8_t out[static SIG_DER], size_t *len, const uint8_t sig[static COSE_SIG])
 {
     FREED_BY(free_sig) ECDSA_SIG *s = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(sig, COSE_SIG / 2, NULL), *t = BN_bin2bn(sig + COSE_SIG / 2, COSE_SIG / 2, NULL);
@@ -114,23 +115,17 @@ static err signature_der(uint8_t out[static 104], size_t *len, const uint8_t sig
     }
     uint8_t *at = out;
     int n = i2d_ECDSA_SIG(s, NULL);
-    if (n <= 0 || n > 104 || i2d_ECDSA_SIG(s, &at) != n) FAIL(E_MEMORY, "a signature could not be encoded");
+    if (n <= 0 || n > SIG_DER || i2d_ECDSA_SIG(s, &at) != n) FAIL(E_MEMORY, "a signature could not be encoded");
     *len = (size_t)n;
     return OK;
 }
 
-err cose_verify(const struct cose_sign1 *c, const void *spki, size_t spki_len)
+err cose_es384_verify(const uint8_t sig[static COSE_SIG], const void *spki, size_t spki_len, const void *message, size_t n)
 {
+    uint8_t der[SIG_DER];
+    size_t der_len = 0;
     if (!cose_is_p384(spki, spki_len)) FAIL(E_FORMAT, "COSE: the key is not P-384");
-    uint8_t der[104];
-    size_t der_len = 0, n = 0;
-    TRY(signature_der(der, &der_len, c->signature));
-
-    BYTES message = NULL;
-    size_t cap = c->protected_header.n + c->payload.n + 64;
-    TRY(mem_new(&message, cap));
-    TRY(cose_signed_bytes(message, cap, &n, c));
-
+    TRY(signature_der(der, &der_len, sig));
     const uint8_t *at = spki;
     FREED_BY(free_pkey) EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki_len);
     FREED_BY(free_md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -145,13 +140,22 @@ err cose_verify(const struct cose_sign1 *c, const void *spki, size_t spki_len)
     return OK;
 }
 
+err cose_verify(const struct cose_sign1 *c, const void *spki, size_t spki_len)
+{
+    BYTES message = NULL;
+    size_t n = 0, cap = c->protected_header.n + c->payload.n + SIG_STRUCTURE_HEADS;
+    TRY(mem_new(&message, cap));
+    TRY(cose_signed_bytes(message, cap, &n, c));
+    return cose_es384_verify(c->signature, spki, spki_len, message, n);
+}
+
 err cose_build(uint8_t *out, size_t cap, size_t *len, struct bytes payload, cose_signer sign, void *self)
 {
     static const uint8_t header[] = { 0xa1, 0x01, 0x38, 0x22 };        /* {1: -35} */
     struct cose_sign1 c = { .protected_header = { header, sizeof header }, .payload = payload };
     uint8_t sig[COSE_SIG];
     BYTES message = NULL;
-    size_t n = 0, room = payload.n + 64;
+    size_t n = 0, room = payload.n + sizeof header + SIG_STRUCTURE_HEADS;
     TRY(mem_new(&message, room));
     TRY(cose_signed_bytes(message, room, &n, &c));
     TRY(sign(self, sig, message, n));

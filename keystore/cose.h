@@ -28,7 +28,10 @@ err cose_parse(struct cose_sign1 *out, const void *p, size_t n);
 err cose_signed_bytes(uint8_t *out, size_t cap, size_t *len, const struct cose_sign1 *c);
 /* True for a DER SubjectPublicKeyInfo of a named-curve, uncompressed P-384 key. */
 bool cose_is_p384(const void *spki, size_t n);
-/* Check the signature with such a key. Fails: E_AUTH, E_FORMAT (another key), E_MEMORY. */
+/* Check an ES384 signature (r || s) over message[0..n) with such a key.
+ * Fails: E_AUTH, E_FORMAT (another kind of key), E_MEMORY. */
+err cose_es384_verify(const uint8_t sig[static COSE_SIG], const void *spki, size_t spki_len, const void *message, size_t n);
+/* Check a message's signature with such a key. Fails: as above. */
 err cose_verify(const struct cose_sign1 *c, const void *spki, size_t spki_len);
 
 /* A signer of SHA-384/P-384: r || s over message[0..n). */

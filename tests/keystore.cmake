@@ -6,3 +6,4 @@ hf_unit(unit_keystore_attest SOURCES unit_keystore_attest.c LIBS hf_support hf_a
 hf_unit(unit_keystore_cms SOURCES unit_keystore_cms.c keystore_envelope.c LIBS hf_support hf_keystore)
 hf_unit(unit_keystore_nsm SOURCES unit_keystore_nsm.c LIBS hf_support hf_keystore hf_sim_nsm)
 hf_unit(unit_keystore_forge SOURCES unit_keystore_forge.c keystore_chain.c LIBS hf_support hf_attest)
+hf_unit(unit_keystore_cose SOURCES unit_keystore_cose.c LIBS hf_support hf_attest)
