@@ -11,7 +11,7 @@
 #include "daemon/web.h"
 
 enum { AT_HTTP, AT_CONTROL, AT_LISTEN, AT_LANES, POLLED = AT_LANES + WEB_LANES };
-enum { TICK_MS = 250, ACCEPT_BURST = 16 };
+enum { TICK_MS = 250, ACCEPT_BURST = 64 };
 
 uint64_t web_now_ms(void)
 {
@@ -24,7 +24,8 @@ uint64_t web_now_ms(void)
 static int poll_ms(struct web *w)
 {
     MHD_UNSIGNED_LONG_LONG mhd = 0;
-    int ms = w->con_count || web_busy(w) || w->stopping ? TICK_MS : -1;
+    const bool pausing = web_now_ms() < w->accept_ms;
+    int ms = w->con_count || pausing || w->stopping ? TICK_MS : -1;
     if (MHD_get_timeout(w->mhd, &mhd) == MHD_YES && (ms < 0 || mhd < (unsigned)ms)) ms = (int)mhd;
     return ms;
 }

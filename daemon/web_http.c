@@ -271,6 +271,7 @@ static void on_connection(void *self, struct MHD_Connection *con, void **context
     }
     struct web_con *c = *context;
     w->con_count--;
+    w->accept_ms = 0;                        /* a place is free: no need to wait out a pause */
     if (!c) return;
     *c->back = c->next;
     if (c->next) c->next->back = c->back;

@@ -130,21 +130,25 @@ static const char *error_words(enum err_code code)
     }
 }
 
+static err read_answer(struct web *w, struct web_request *r, const struct msg *m)
+{
+    if (m->type != MSG_ERROR) return r->on_answer(w, r, m);
+    if (m->len != 1 || m->body[0] == E_OK || m->body[0] >= E_CODES) FAIL(E_FORMAT, "an error answer that names no error");
+    web_answer_error(r, err_http(m->body[0]), error_words(m->body[0]));
+    return OK;
+}
+
 static err take_answer(struct web *w, struct web_lane *l, const struct msg *m)
 {
     if (!l->busy || m->seq != l->seq) FAIL(E_STATE, "an answer (frame %u) to no question", m->type);
     if (m->type != l->want && m->type != MSG_ERROR) FAIL(E_FORMAT, "an answer of type %u where %u was due", m->type, l->want);
     struct web_request *r = l->running;
+    /* Without r it is too late: the client has its 503. After a failure, the end of the
+     * role answers what is still running. */
+    if (r) TRY(read_answer(w, r, m));
     l->busy = false;
     l->running = NULL;
-    if (m->type == MSG_ERROR) {
-        if (m->len != 1 || m->body[0] == E_OK || m->body[0] >= E_CODES) FAIL(E_FORMAT, "an error answer that names no error");
-        if (r) web_answer_error(r, err_http(m->body[0]), error_words(m->body[0]));
-        return OK;
-    }
-    if (!r) return OK;                       /* too late: the client has its 503 */
-    TRY(r->on_answer(w, r, m));
-    MUST(r->answer.status);
+    MUST(!r || r->answer.status);
     return OK;
 }
 

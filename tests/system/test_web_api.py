@@ -1,0 +1,307 @@
+"""What the routes of the role `web` answer.
+
+    test_web_api.py PATH/TO/web_peer [unittest arguments]"""
+import json
+import threading
+import time
+
+from web_client import *
+
+
+class Gets(Base):
+    def test_before_any_word_of_the_keeper(self):
+        self.assert_alive()
+        status = self.peer.ask("GET", "/status").json()
+        self.assertEqual(status["phase"], "starting")
+        self.assertIsNone(status["simulated"])
+        self.assertIsNone(status["disk"])
+        self.assertIsNone(status["requests"])
+        self.assert_error(self.peer.sign(a_request()), 503)
+        self.assert_error(self.peer.post("/setup", SETUP), 503)
+        self.assert_error(self.peer.ask("POST", "/seal"), 409)
+        self.assert_error(self.peer.ask("GET", "/requests"), 503)
+
+    def test_before_setup(self):
+        self.peer.tell(f"state {AWAITING}")
+        self.assert_alive()
+        self.assert_error(self.peer.ask("GET", "/public-key"), 404, "Secret not found. Make sure to call `/setup` first.")
+        self.assert_error(self.peer.ask("GET", "/settings"), 404, "Settings not set.")
+        self.assert_error(self.peer.sign(a_request()), 400, "Secret not found. Make sure to call `/setup` first.")
+        # The body is looked at before the key, as in the earlier systems.
+        self.assert_error(self.peer.sign({}), 422)
+        self.assertEqual(self.peer.ask("GET", "/status").json()["phase"], "awaiting-setup")
+        self.peer.tell(f"state {DERIVING}")
+        self.assert_error(self.peer.sign(a_request()), 400, "Secret not found. Make sure to call `/setup` first.")
+
+    def test_a_restart_is_not_a_fresh_start(self):
+        for phase in (DERIVING, RESTORING):
+            self.peer.tell(f"state {phase}")
+            answer = self.peer.sign(a_request())
+            self.assert_error(answer, 503)
+            self.assertEqual(answer.headers["Retry-After"], "1")
+
+    def test_serving(self):
+        self.peer.serving()
+        key = self.peer.ask("GET", "/public-key")
+        self.assertEqual((key.status, key.headers["Content-Type"]), (200, "application/json"))
+        self.assertEqual(key.json(), {"public_key": "02" + "ab" * 32})
+        self.assertEqual(self.peer.ask("GET", "/settings").json(),
+                         {"max_weight": 400000, "key_id": "arn:aws:kms:x", "blockhash": "00" * 31 + "6f"})
+        status = self.peer.ask("GET", "/status").json()
+        self.assertEqual((status["phase"], status["simulated"], status["freshness"], status["epoch"]), ("serving", True, "none", 3))
+        self.assertEqual((status["service_id"], status["public_key"]), ("cd" * 32, "02" + "ab" * 32))
+        self.assertEqual(status["profile"], "confidential-script-2")
+        self.assertEqual(status["requests"], 7)
+        self.assertEqual(status["disk"]["backend"], "loop")
+        self.assertIsNone(status["disk"]["sealed_at"])
+        self.assertEqual(status["limits"]["weight"], 400000)
+
+    def test_health_is_text(self):
+        answer = self.peer.ask("GET", "/health")
+        self.assertEqual(answer.headers["Content-Type"], "text/plain; charset=utf-8")
+        self.assertRegex(answer.headers["X-Request-Id"], r"^[0-9a-f]{16}$")
+
+    def test_requests(self):
+        self.peer.serving()
+        listed = self.peer.ask("GET", "/requests?limit=3").json()
+        self.assertEqual(listed["total"], 7)
+        self.assertEqual([r["row"] for r in listed["requests"]], [7, 6, 5])
+        first = listed["requests"][0]
+        self.assertEqual(first["txid"], "00" * 31 + "11")          # as displayed
+        self.assertEqual(first["request_hash"], "22" + "00" * 31)
+        self.assertEqual(first["text"], 'words "quoted" \\ and ?')
+        listed = self.peer.ask("GET", "/requests?before=3&limit=1000").json()
+        self.assertEqual([r["row"] for r in listed["requests"]], [2, 1])
+        self.assertEqual(len(self.peer.ask("GET", "/requests").json()["requests"]), 7)
+        for bad in ("limit=0", "limit=1001", "limit=-1", "limit=01", "limit=x", "limit=", "before=99999999999999999999",
+                    "limit=18446744073709551617", "limit=%31"):
+            self.assert_error(self.peer.ask("GET", "/requests?" + bad), 400)
+
+    def test_status_does_not_hang_on_the_book(self):
+        self.peer.serving()
+        self.peer.tell("silent book")
+        before = time.monotonic()
+        status = self.peer.ask("GET", "/status")
+        self.assertEqual((status.status, status.json()["requests"]), (200, None))
+        self.assertLess(time.monotonic() - before, 5)
+        self.peer.tell("loud book")
+        deadline = time.monotonic() + 5
+        while self.peer.ask("GET", "/status").json()["requests"] != 7:
+            self.assertLess(time.monotonic(), deadline)
+
+    def test_head(self):
+        self.peer.serving()
+        for path in ("/health", "/public-key", "/settings", "/status", "/requests"):
+            get, head = self.peer.ask("GET", path), self.peer.ask("HEAD", path)
+            self.assertEqual((head.status, head.body), (200, b""), path)
+            self.assertEqual(head.headers["Content-Length"], str(len(get.body)), path)
+        self.assertEqual(self.peer.ask("HEAD", "/setup").status, 405)
+        self.assertEqual(self.peer.ask("HEAD", "/nothing").status, 404)
+
+
+class Routes(Base):
+    def test_no_such_path(self):
+        for path in ("/", "/nothing", "/health/", "//health", "/Health", "/%68ealth", "/health%00", "/retrieve-public-key", "/" + "a" * 4000):
+            self.assert_error(self.peer.ask("GET", path), 404)
+        self.assert_error(self.peer.post("/nothing", {}), 404)
+
+    def test_wrong_method(self):
+        for path, allow, methods in (("/health", "GET, HEAD", ("POST", "PUT", "DELETE", "OPTIONS", "PATCH")),
+                                     ("/setup", "POST", ("GET", "PUT", "OPTIONS")), ("/verify-and-sign", "POST", ("GET", "DELETE")),
+                                     ("/seal", "POST", ("GET",))):
+            for method in methods:
+                answer = self.peer.ask(method, path)
+                self.assert_error(answer, 405)
+                self.assertEqual(answer.headers["Allow"], allow)
+
+    def test_content_type(self):
+        self.peer.tell(f"state {AWAITING}")
+        for kind in (None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "application/+json",
+                     "application", "application/", "text/json", "json", "application/json,text/plain", ";application/json"):
+            for path in ("/setup", "/verify-and-sign"):
+                self.assert_error(self.peer.post(path, b"{}", kind), 415, "Expected request with `Content-Type: application/json`")
+        for kind in ("application/json", "application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json", "application/json;x",
+                     "application/geo+JSON ; a=b"):
+            self.assert_error(self.peer.post("/setup", b"{}", kind), 422)
+
+    def test_seal(self):
+        self.peer.tell("disk 0")
+        self.assert_error(self.peer.ask("POST", "/seal"), 409)
+        self.peer.serving()
+        answer = self.peer.ask("POST", "/seal")
+        self.assertEqual((answer.status, answer.json()["generation"]), (200, 1))
+        self.assertEqual(self.peer.post("/seal", {}).json()["generation"], 2)
+        self.assertEqual(self.peer.ask("GET", "/status").json()["disk"]["generation"], 2)
+        self.peer.tell("fail 1")
+        self.assert_error(self.peer.ask("POST", "/seal"), 500)
+        self.peer.tell("fail 0")
+        self.assertEqual(self.peer.ask("POST", "/seal").status, 200)
+
+
+class Setup(Base):
+    def setUp(self):
+        super().setUp()
+        self.peer.tell(f"state {AWAITING}")
+
+    def test_good(self):
+        answer = self.peer.post("/setup", dict(SETUP, max_weight=5, more={"any": ["thing"]}))
+        self.assertEqual((answer.status, answer.body), (200, b"Secret generated successfully."))
+        self.assertEqual(answer.headers["Content-Type"], "text/plain; charset=utf-8")
+        self.assertEqual(self.peer.ask("GET", "/public-key").status, 200)
+
+    def test_weights(self):
+        for good in (None, 0, 1, 2**63 - 1):
+            self.assertEqual(self.peer.post("/setup", dict(SETUP, max_weight=good)).status, 200, good)
+        for bad in (-1, 2**63, 2**64 - 1, 10**30, 1.0, 1.5, "1", True, [], {}):
+            self.assert_error(self.peer.post("/setup", dict(SETUP, max_weight=bad)), 422)
+
+    def test_verdicts(self):
+        for number, status, text in ((1, 409, "Settings already set."), (2, 500, "KMS operation failed."), (3, 500, "KMS returned no secret."),
+                                     (4, 500, "Invalid secret length from KMS."), (5, 403, None), (6, 503, None), (7, 400, None), (8, 500, None)):
+            self.assert_error(self.peer.post("/setup", dict(SETUP, key_id=f"verdict:{number}")), status, text)
+
+    def test_shape(self):
+        wrong = [[], 1, "x", None, True, {}, {"key_id": "k"}, {"blockhash": "00" * 32}]
+        wrong += [dict(SETUP, key_id=v) for v in (1, None, "", "x" * 256, "a b", "é", "a\u0007", ["k"], "a\u0000")]
+        wrong += [dict(SETUP, blockhash=v) for v in ("", "00" * 31, "00" * 33, "0" * 63, "zz" * 32, 0, None, "0x" + "0" * 62, " " + "0" * 63)]
+        for document in wrong:
+            text = self.assert_error(self.peer.post("/setup", json.dumps(document)), 422)
+            self.assertTrue(text.startswith("Failed to deserialize the JSON body into the target type: "), text)
+        self.assertEqual(self.peer.post("/setup", dict(SETUP, key_id="x" * 255, blockhash="Ab" * 32)).status, 200)
+
+    def test_too_large(self):
+        self.assert_error(self.peer.post("/setup", b" " * (64 << 10) + b"{}"), 413, "Failed to buffer the request body: length limit exceeded")
+        filler = b" " * ((64 << 10) - len(json.dumps(SETUP)))
+        self.assertEqual(self.peer.post("/setup", filler + json.dumps(SETUP).encode()).status, 200)
+
+    def test_keeper_answers_late(self):
+        """One question at a time; a second client waits for its own answer."""
+        self.peer.tell("silent keeper")
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.peer.post("/setup", SETUP).status)) for _ in range(4)]
+        for t in threads:
+            t.start()
+        time.sleep(0.3)
+        self.assert_alive()
+        self.peer.tell("loud keeper")
+        for t in threads:
+            t.join()
+        self.assertEqual(answers, [200] * 4)
+
+
+class Signing(Base):
+    def setUp(self):
+        super().setUp()
+        self.peer.serving()
+
+    def test_answer(self):
+        document = a_request(inputs=[an_input(), an_input(witness=[]), an_input(witness=["AA"], sequence=0),
+                                     an_input(witness=["51", CONTROL, "5000010203"]), an_input(witness=["51", CONTROL, "50010203"])],
+                             outputs=[{"value": 2**63 - 1, "script_pubkey": "6A00"}, {"value": 0, "script_pubkey": ""}])
+        document["emulated_tx_to"]["input"][1]["script_sig"] = "ABCD"
+        document["unknown"] = [1, {"a": None}]
+        document["emulated_tx_to"]["unknown"] = "x"
+        answer = self.peer.sign(document)
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"))
+        said = answer.json()
+        signed = [i["signed"] for i in said["inputs"]]
+        self.assertEqual([i["index"] for i in said["inputs"]], [0, 1, 2, 3, 4])
+        self.assertEqual(signed, [True, False, False, True, True])
+        tx = said["signed_tx"]
+        self.assertEqual(set(tx), {"version", "lock_time", "input", "output"})
+        self.assertEqual([i["witness"] for i in tx["input"]],
+                         [["01" * 64], [], ["aa"], ["04" * 64, "5000010203"], ["05" * 64]])
+        self.assertEqual([i["script_sig"] for i in tx["input"]], ["", "abcd", "", "", ""])
+        self.assertEqual(tx["input"][2]["sequence"], 0)
+        self.assertEqual(tx["output"], [{"value": 2**63 - 1, "script_pubkey": "6a00"}, {"value": 0, "script_pubkey": ""}])
+
+    def test_refused_by_the_judge(self):
+        self.assert_error(self.peer.sign(a_request(version=1002)), 400, "Unable to sign: Verification failed: Error!")
+        self.assert_error(self.peer.sign(a_request(version=1007)), 400, 'a "quote", a \\, a ?, ??')
+        self.assert_error(self.peer.sign(a_request(version=1001)), 413)
+
+    def test_a_judge_dies(self):
+        for _ in range(3):
+            answer = self.peer.sign(a_request(version=1000))
+            self.assert_error(answer, 503)
+            self.assertEqual(answer.headers["Retry-After"], "1")
+            self.assertEqual(self.peer.sign(a_request()).status, 200)   # the other one
+            self.peer.tell("judges")
+        # Both gone: a request waits for the next, and gets its answer there.
+        self.peer.sign(a_request(version=1000))
+        self.peer.sign(a_request(version=1000))
+        statuses = []
+        t = threading.Thread(target=lambda: statuses.append(self.peer.sign(a_request()).status))
+        t.start()
+        time.sleep(0.3)
+        self.assertEqual(statuses, [])
+        self.peer.tell("judges")
+        t.join()
+        self.assertEqual(statuses, [200])
+        self.assertEqual(self.peer.tell("asked"), "9")
+
+    def test_a_judge_is_replaced_while_it_works(self):
+        """init hands over a new channel before web saw the old one end."""
+        self.peer.tell("hold")
+        statuses = []
+        threads = [threading.Thread(target=lambda: statuses.append(self.peer.sign(a_request()).status)) for _ in range(3)]
+        for t in threads:
+            t.start()
+        time.sleep(0.3)
+        self.peer.tell("drop judge")
+        self.peer.tell("judges")
+        self.peer.tell("go")
+        for t in threads:
+            t.join()
+        self.assertEqual(sorted(statuses), [200, 200, 503])
+
+    def test_queue_overflow(self):
+        """2 judges have one question each, 256 wait, the rest hears 503 at once."""
+        self.peer.tell("hold")
+        connections = [self.peer.connection() for _ in range(300)]
+        for c in connections:
+            c.request("POST", "/verify-and-sign", json.dumps(a_request()), {"Content-Type": "application/json"})
+        refused = [Answer(c.getresponse()) for c in connections[258:]]
+        for answer in refused:
+            self.assert_error(answer, 503)
+            self.assertEqual(answer.headers["Retry-After"], "1")
+        self.assert_alive()
+        self.peer.tell("go")
+        self.assertEqual([c.getresponse().status for c in connections[:258]], [200] * 258)
+        for c in connections:
+            c.close()
+        self.assertEqual(self.peer.tell("asked"), "258")
+
+    def test_clients_that_leave(self):
+        """A client that does not wait for its answer harms nobody."""
+        self.peer.tell("hold")
+        for _ in range(50):
+            c = self.peer.connection()
+            c.request("POST", "/verify-and-sign", json.dumps(a_request()), {"Content-Type": "application/json"})
+            c.close()
+        self.peer.tell("go")
+        self.assertEqual(self.peer.sign(a_request()).status, 200)
+        self.assert_alive()
+
+    def test_in_parallel(self):
+        wrong = []
+
+        def client(n):
+            c = self.peer.connection()
+            for i in range(20):
+                c.request("POST", "/verify-and-sign", json.dumps(a_request(version=n * 20 + i + 10000)), {"Content-Type": "application/json"})
+                if Answer(c.getresponse()).json()["signed_tx"]["version"] != n * 20 + i + 10000:
+                    wrong.append((n, i))
+            c.close()
+
+        threads = [threading.Thread(target=client, args=(n,)) for n in range(16)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(wrong, [])
+        self.assertEqual(self.peer.tell("asked"), "320")
+
+
+if __name__ == "__main__":
+    main()
