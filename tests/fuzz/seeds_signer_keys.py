@@ -5,6 +5,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models"))
+import bip341_cases as cases
 import bip341_verify as model
 
 
@@ -23,29 +24,29 @@ def request(req, backups=()):
 def leaf_request(leaf, items=(), annex=None):
     """A leaf whose output on chain is the signer's."""
     root = model.leaf_hash(leaf)
-    spk = "5120" + model.emulated_key(model.MASTER, root).hex()
-    internal = model.MASTER[1:]
+    spk = "5120" + model.emulated_key(cases.MASTER, root).hex()
+    internal = cases.MASTER[1:]
     t = int.from_bytes(model.tagged("TapTweak", internal + root), "big")
     q = model.point_add(model.lift_x(int.from_bytes(internal, "big")), model.point_mul(t, model.G))
     control = bytes([0xC0 + q[1] % 2]) + internal
     witness = [i.hex() for i in items] + [leaf.hex(), control.hex()] + ([annex.hex()] if annex else [])
-    return request(model.sample(witness, spk))
+    return request(cases.sample(witness, spk))
 
 
 def emulate():
     root = model.leaf_hash(b"\x51")
-    yield request(model.sample(["51", model.A_CONTROL]))
-    yield request(model.sample(["51", model.A_CONTROL + model.B_SISTER],
+    yield request(cases.sample(["51", cases.A_CONTROL]))
+    yield request(cases.sample(["51", cases.A_CONTROL + cases.B_SISTER],
                                "51202601acfcf199e578b964f86e703d07f875f03db8bc0604b8052b175db7272794"))
-    yield request(model.sample(["51", model.A_CONTROL], "5120fa7f66478e75f66dbd8d7a74aea635c6a3ebf3f312391cbc13fa274429c8b51b"),
+    yield request(cases.sample(["51", cases.A_CONTROL], "5120fa7f66478e75f66dbd8d7a74aea635c6a3ebf3f312391cbc13fa274429c8b51b"),
                   [(0, root)])
-    yield request(model.sample(["51", model.A_CONTROL, "5000010203"]))
-    yield request(model.sample(["51", model.A_CONTROL, "50"]))
-    yield request(model.sample(["51", model.A_CONTROL], more=model.two_inputs))
-    yield request(model.sample([]))
-    yield request(model.sample([model.A_SIG]))
+    yield request(cases.sample(["51", cases.A_CONTROL, "5000010203"]))
+    yield request(cases.sample(["51", cases.A_CONTROL, "50"]))
+    yield request(cases.sample(["51", cases.A_CONTROL], more=cases.two_inputs))
+    yield request(cases.sample([]))
+    yield request(cases.sample([cases.A_SIG]))
     for leaf, items in ((b"\x00", ()), (b"\x52\x93\x87", (b"\x05", b"\x03")), (b"\x51\x7e", ()),
-                        (b"\x76\xa9\x75\x51", (b"abc",)), (bytes([32]) + model.MASTER[1:] + b"\xac", (bytes(64),))):
+                        (b"\x76\xa9\x75\x51", (b"abc",)), (bytes([32]) + cases.MASTER[1:] + b"\xac", (bytes(64),))):
         yield leaf_request(leaf, items)
 
 
