@@ -89,7 +89,7 @@ static enum exits take_option(struct call *c, int *i, int argc, char **argv)
         if (!o->value && equals) return usage(c, "takes no value: ", argv[*i]);
         if (!o->value) c->values[k] = "";
         else if (equals) c->values[k] = equals + 1;
-        else if (*i + 1 < argc) c->values[k] = argv[++*i];
+        else if (*i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0) c->values[k] = argv[++*i];
         else return usage(c, "needs a value: ", argv[*i]);
         return EXIT_DONE;
     }

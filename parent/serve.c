@@ -11,7 +11,7 @@
 #include "parent/relay.h"
 #include "parent/session.h"
 
-enum { HELLO_MS = 10000, CONNECT_MS = 10000, QUIET_MS = 250 };
+enum { HELLO_MS = 5000, CONNECT_MS = 10000, QUIET_MS = 250 };
 
 static err send_frame(void *self, uint16_t type, uint16_t seq, const void *body, size_t n)
 {

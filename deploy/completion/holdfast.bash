@@ -1,0 +1,36 @@
+# Completion of holdfast(1) for bash: source this file, or put it into
+# /usr/share/bash-completion/completions/holdfast.
+_holdfast()
+{
+    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        words='run status setup public-key settings sign requests seal backups address help --help --version'
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+        return
+    fi
+    case $before in
+        --config) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --store) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
+        --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
+        --key | --blockhash | --max-weight | --limit | --public-key | --root | --script | --backup-root) return ;;
+    esac
+    case $command in
+        run) words='--config --check' ;;
+        status | seal | public-key | settings) words='--url' ;;
+        setup) words='--key --blockhash --max-weight --url' ;;
+        requests) words='--limit --url' ;;
+        sign) words='--url' ;;
+        backups) words='--store --config' ;;
+        address) words='--public-key --root --script --backup-root --network' ;;
+        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups address' -- "$current"); return ;;
+        *) return ;;
+    esac
+    if [ "$command" = sign ] && [ "${current#-}" = "$current" ]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words --json --help" -- "$current")
+}
+complete -F _holdfast holdfast
