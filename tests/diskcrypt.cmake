@@ -9,3 +9,4 @@ hf_unit(fault_diskcrypt SOURCES fault_diskcrypt.c LIBS hf_faults hf_seal_rig
   WRAP ${HF_FAULT_WRAP} hkdf_sha256 gcm_open_key gcm_seal sha256)
 hf_unit(prop_diskcrypt SOURCES prop_diskcrypt.c LIBS hf_seal_rig)
 hf_unit(unit_diskcrypt_image SOURCES unit_diskcrypt_image.c LIBS hf_image hf_seal_rig)
+hf_unit(unit_diskcrypt_link SOURCES unit_diskcrypt_link.c LIBS hf_parent hf_seal_rig)
