@@ -1,0 +1,3 @@
+# Built with everything, run by ./dev bench: never a timed test.
+add_executable(bench_seal bench/bench_seal.c)
+target_link_libraries(bench_seal PRIVATE hf_seal)
