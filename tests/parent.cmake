@@ -6,3 +6,6 @@ hf_unit(unit_parent_config SOURCES unit_parent_config.c LIBS hf_parent hf_suppor
 hf_unit(unit_parent_prune SOURCES unit_parent_prune.c LIBS hf_parent hf_support)
 add_test(NAME system_parent COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/system/test_parent.py $<TARGET_FILE:holdfast>)
 set_tests_properties(system_parent PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180 ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR}")
+
+hf_fuzz(link LIBS hf_parent REACH link.head link.list link.egress)
+hf_fuzz(egress LIBS hf_parent)

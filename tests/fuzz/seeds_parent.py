@@ -1,0 +1,43 @@
+"""Seeds of parent's fuzz targets."""
+import struct
+
+(HELLO, READY, HEAD_GET, HEAD, HEAD_PUT, PUT, DATA, PUT_END, GET, GET_END, LIST, LISTED, DONE) = range(0x100, 0x10d)
+
+
+def frame(kind, body=b"", seq=1, length=None):
+    return struct.pack("<IHH", len(body) if length is None else length, kind, seq) + body
+
+
+def var(b):
+    return struct.pack("<I", len(b)) + b
+
+
+def put(name, data, total=None):
+    return frame(PUT, var(name)) + frame(DATA, data) + frame(PUT_END, struct.pack("<Q", len(data) if total is None else total))
+
+
+def link():
+    store = frame(HELLO, b"\1\0\1\0")
+    yield store + put(b"a", b"hello") + frame(GET, var(b"a")) + frame(LIST)
+    yield store + frame(HEAD_GET) + frame(HEAD_PUT, var(b"") + var(b"one")) + frame(HEAD_PUT, var(b"one") + var(b"two")) + frame(HEAD_GET)
+    yield store + put(b"g0000000000000001-00000000.pack", b"x" * 200) + put(b"a", b"y") * 2 + put(b"b", b"z", 2 ** 64 - 1) + frame(GET, var(b"b"))
+    yield store + frame(PUT, var(b"a")) + frame(PUT, var(b"b"))
+    yield store + frame(DATA, b"x")
+    yield store + frame(PUT, var(b"../x"))
+    yield store + frame(DATA, b"", length=0xffffffff)
+    yield frame(HELLO, b"\1\0\2\0\xbb\1" + var(b"kms.us-east-1.amazonaws.com"))
+    yield frame(HELLO, b"\1\0\2\0\x50\0" + var(b"fd00::1"))
+    yield frame(HELLO, b"\1\0\2\0\xbb\1" + var(b"evil.example"))
+    yield frame(HELLO, b"\2\0\1\0")
+    yield frame(LIST)
+
+
+def egress():
+    yield b"kms.us-east-1.amazonaws.com:443=127.0.0.1:9443, 169.254.169.254:80=unix:/run/x"
+    yield b"[fd00:ec2::254]:80,h:1=vsock:3:9"
+    yield b",, a:1 ,"
+    yield b"a:0"
+    yield b"a:1=" + b"b" * 200 + b":1"
+
+
+SEEDS = {"link": link, "egress": egress}
