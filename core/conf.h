@@ -21,7 +21,9 @@ struct conf_key {
     const char *help;         /* one line; docs/config.md and --help print it */
 };
 /* Read `path` over the defaults already in *into. An unknown section or key, a key given
- * twice, a value out of bounds: E_FORMAT, logged with file, line and what was expected. */
+ * twice, a value out of bounds: E_FORMAT, logged with file, line and what was expected.
+ * On any failure *into is as it was. Lines have at most 198 bytes and do not begin with a
+ * space; ` ;` begins a comment within one. Fails also: E_ABSENT (no file), E_LIMIT (1 MiB). */
 err conf_read(const char *path, const struct conf_key *keys, size_t count, void *into);
 /* The same from memory. `name` stands in messages. */
 err conf_parse(const char *name, const char *text, const struct conf_key *keys, size_t count, void *into);

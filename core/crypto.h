@@ -10,17 +10,21 @@
 enum { GCM_KEY = 32, GCM_NONCE = 12, GCM_TAG = 16 };
 
 /* Once, before sandbox_enter(): fetch every algorithm, make libcrypto wipe what
- * it frees, and touch its random generator, so that no file is needed later. */
+ * it frees, and touch its random generator, so that no file is needed later. No
+ * openssl.cnf is read, then or later. Checks itself against published answers (MUST).
+ * Fails: E_STATE (libcrypto allocated something before this call), E_MEMORY. */
 err crypto_warm_up(void);
 
-/* HKDF-SHA256 (RFC 5869) of `ikm` into a new secret of `len` bytes (<= 255*32). */
+/* HKDF-SHA256 (RFC 5869) of `ikm` into a new secret of `len` bytes (what a secret
+ * may have, so less than the RFC's 255*32). An empty salt is legal. Fails: E_LIMIT, E_MEMORY. */
 err hkdf_sha256(secret **out, size_t len, const secret *ikm,
                 const void *salt, size_t salt_len, const void *info, size_t info_len);
 /* HMAC-SHA256 under a secret key, over pieces. */
 err secret_hmac_sha256(uint8_t out[static 32], const secret *key, const struct bytes *pieces, size_t count);
 
 /* AES-256-GCM (NIST SP 800-38D), 96-bit nonce, 128-bit tag, for many messages
- * under one key: a key schedule is made once. `in` and `out` may be the same. */
+ * under one key: a key schedule is made once. `in` and `out` may be the same. At most
+ * 2^31 - 1 bytes in one call. The caller never uses a nonce twice. Fails: E_LIMIT, E_MEMORY. */
 struct gcm;
 err  gcm_open_key(struct gcm **out, const secret *key);               /* key of 32 bytes */
 void gcm_close_key(struct gcm **g);

@@ -24,12 +24,17 @@ err io_from_fd(struct io **out, int *fd, int deadline_ms);
 /* Connect within deadline_ms, which then holds for each later call. Fails: E_FORMAT (address), E_IO, E_TIMEOUT. */
 err io_connect(struct io **out, const char *address, int deadline_ms);
 
-/* The same without the stream on top, for relays and accept loops. *fd is close-on-exec. */
+/* The same without the stream on top, for relays and accept loops. *fd is close-on-exec
+ * and non-blocking. fd:N takes N itself, not a copy. */
 err fd_connect(int *fd, const char *address, int deadline_ms);
 /* Listen. A stale unix socket file is replaced only if nothing answers on it; mode 0600 unless `mode` says otherwise. */
 err fd_listen(int *fd, const char *address, unsigned mode);
+/* Fails: E_TIMEOUT, E_IO (with no descriptor left, at once: the caller must not spin). */
 err fd_accept(int *fd, int listener, int deadline_ms);
-/* Exact reads and writes on a descriptor, with a deadline. Fails: E_CLOSED (end of stream), E_TIMEOUT, E_IO. */
+/* Exact reads and writes on a descriptor, with a deadline. A signal neither ends nor
+ * stretches them, and no SIGPIPE comes from a socket (from a pipe it does). An end of stream
+ * or timeout before the first byte is not logged: between frames both are ordinary.
+ * Fails: E_CLOSED (end of stream), E_TIMEOUT, E_IO. */
 err fd_read(int fd, void *p, size_t n, int deadline_ms);
 err fd_write(int fd, const void *p, size_t n, int deadline_ms);
 

@@ -3,7 +3,8 @@
  * The only state of this process besides the arena: a name and a level. Lines
  * look like `2026-11-21T04:00:00.123Z WARN keeper: text`. Control characters
  * in a line are shown as \xNN, so that no peer can forge a second line. At most
- * 200 lines a second are written; the rest are counted and the count is told. */
+ * 200 lines a second are written, the last 20 of them only for LOG_ERROR; the rest
+ * are counted and the count is told. */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
 

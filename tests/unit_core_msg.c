@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -221,6 +222,26 @@ START_TEST(many_descriptors_are_refused_and_closed)
     ASSERT_CODE(msg_recv(b, &m, room, sizeof room, &pass, 1000), E_FORMAT);
     ck_assert_int_eq(pass, -1);
     ck_assert_int_eq(open_fds(), before);
+}
+END_TEST
+
+/* The kernel drops a descriptor that we have no number left for; that is told. */
+START_TEST(a_descriptor_that_was_lost_is_missed)
+{
+    uint8_t room[16];
+    struct msg m;
+    FD null = open("/dev/null", O_RDONLY);
+    int pass = 5;
+    struct rlimit was, now;
+    ASSERT_OK(msg_send_fd(a, 7, 1, "body", 4, null));
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+    now = was;
+    now.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
+    err e = msg_recv(b, &m, room, sizeof room, &pass, 1000);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+    ck_assert_int_eq((int)e.code, E_FORMAT);
+    ck_assert_int_eq(pass, -1);
 }
 END_TEST
 
@@ -460,7 +481,8 @@ static Suite *suite(void)
         &a_frame_arrives, &too_long_is_refused_both_ways, &a_short_frame_is_an_error,
         &an_end_within_the_header_is_an_error, &a_dripping_peer_does_not_stretch_the_deadline,
         &a_descriptor_goes_along, &an_unwanted_descriptor_is_refused_and_closed,
-        &many_descriptors_are_refused_and_closed, &a_descriptor_in_the_body_vanishes,
+        &many_descriptors_are_refused_and_closed, &a_descriptor_that_was_lost_is_missed,
+        &a_descriptor_in_the_body_vanishes,
         &a_descriptor_of_a_bad_frame_is_closed, &a_question_gets_its_answer_or_an_error,
         &rules_say_what_may_be_asked, &a_rule_that_takes_no_descriptor_closes_it,
         &a_secret_goes_from_arena_to_arena, &a_secret_of_another_shape_is_refused,
