@@ -9,5 +9,5 @@ int main(int argc, char **argv)
         requests_command, seal_command, backups_command, address_command,
     };
     log_open("holdfast", LOG_WARN);
-    return command_main(argc, argv, commands, sizeof commands / sizeof *commands);
+    return (int)command_main(argc, argv, commands, sizeof commands / sizeof *commands);
 }

@@ -63,6 +63,9 @@ static void reap(struct server *s)
             if (WIFSIGNALED(status))
                 log_error("a %s connection's process died by signal %d; the others go on",
                           s->children[i].kind == LINK ? "link" : "client", WTERMSIG(status));
+            else if (WEXITSTATUS(status) != 0)
+                log_error("a %s connection's process ended with status %d", s->children[i].kind == LINK ? "link" : "client",
+                          WEXITSTATUS(status));
             s->of_kind[s->children[i].kind]--;
             s->children[i] = s->children[--s->count];
             break;

@@ -270,7 +270,7 @@ static void serve_body(void *ctx)
 {
     struct served *s = ctx;
     close(s->ours);
-    _exit(serve_link(&s->theirs, &s->conf, s->stop[0]).code);
+    _exit((int)serve_link(&s->theirs, &s->conf, s->stop[0]).code);
 }
 
 static pid_t serve(struct served *s, int fds[2])
