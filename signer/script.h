@@ -101,7 +101,7 @@ uint64_t    script_flags_trim(uint64_t flags);
 enum script_error { SCRIPT_ERRORS(SCRIPT_ERROR_ENUM) SCRIPT_ERROR_COUNT };
 /* "EVAL_FALSE" and so on: Core's test names; the CAP_ ones are ours. Never NULL. */
 const char *script_error_name(enum script_error e);
-/* "OP_CHECKSIG"; "OP_SUCCESS" + number and "OP_UNKNOWN" where there is no name. For pushes of 1 to 75 bytes
+/* "OP_CHECKSIG"; "OP_SUCCESS" or "OP_UNKNOWN" where there is no other name. For pushes of 1 to 75 bytes
  * "OP_PUSHBYTES". Never NULL. */
 const char *script_opcode_name(uint8_t opcode);
 

@@ -120,73 +120,112 @@ static void hash_out(uint8_t out[static 32], const struct tx_out *o)
     hash_script(out, value, sizeof value, &o->script);
 }
 
-static bool hash_type_known(uint8_t t)
+static bool hash_type_known(uint8_t t, const struct sighash_leaf *leaf)
 {
-    return t <= SIGHASH_SINGLE || (t >= 0x81 && t <= 0x83);
-}
-
-static void input_write(struct wr *w, const struct sighash_cache *c, uint32_t input)
-{
-    const struct tx_in *in = &c->tx->in[input];
-    wr_bytes(w, in->txid, 32);
-    wr_u32(w, in->vout);
-    tx_out_write(w, &c->spent[input]);
-    wr_u32(w, in->sequence);
-}
-
-/* ANYONECANPAY puts the spent script itself into the message: 34 bytes for a taproot output,
- * which alone can be signed for. An emulated spend of anything else has no such message. */
-static bool input_fits(const struct sighash_cache *c, uint32_t input)
-{
-    return c->spent[input].script.n <= TAPROOT_SCRIPT;
-}
-
-bool sighash_taproot_message(struct sigmsg *m, const struct sighash_cache *c, uint32_t input,
-                             uint8_t hash_type, const struct span *annex, const struct sighash_leaf *leaf)
-{
-    uint8_t base = hash_type ? hash_type & 3 : SIGHASH_ALL;
-    bool anyone = hash_type & SIGHASH_ANYONECANPAY;
-    uint8_t h[32];
-    m->n = 0;
-    if (!hash_type_known(hash_type) || input >= c->tx->in_count)
+    uint8_t base = t & 3, rest = t & 0xfc;
+    if (t == SIGHASH_DEFAULT)
+        return true;
+    if (base == 0)
         return false;
-    if ((base == SIGHASH_SINGLE && input >= c->tx->out_count) || (anyone && !input_fits(c, input)))
+    bool apo = leaf && leaf->key_version == 1;
+    return rest == 0 || rest == SIGHASH_ANYONECANPAY
+        || (apo && (rest == SIGHASH_ANYPREVOUT || rest == SIGHASH_ANYPREVOUTANYSCRIPT));
+}
+
+/* How much of the input the message names, by the two high bits of the hash type:
+ * index into tables made once, everything, all but the outpoint, or the sequence alone. */
+static void put_input(struct wr *w, const struct sighash_input *in, uint8_t high)
+{
+    const struct tx_in *i = &in->c->tx->in[in->input];
+    if (high == 0) {
+        wr_u32(w, in->input);
+        return;
+    }
+    if (high == SIGHASH_ANYONECANPAY) {
+        wr_bytes(w, i->txid, 32);
+        wr_u32(w, i->vout);
+    }
+    if (high != SIGHASH_ANYPREVOUTANYSCRIPT)
+        tx_out_write(w, &in->c->spent[in->input]);
+    wr_u32(w, i->sequence);
+}
+
+static void put_hashes(struct wr *w, const struct sighash_cache *c)
+{
+    wr_bytes(w, c->prevouts, 32);
+    wr_bytes(w, c->amounts, 32);
+    wr_bytes(w, c->scripts, 32);
+    wr_bytes(w, c->sequences, 32);
+}
+
+static void put_leaf(struct wr *w, const struct sighash_leaf *leaf, uint8_t high)
+{
+    if (high != SIGHASH_ANYPREVOUTANYSCRIPT)
+        wr_bytes(w, leaf->leaf_hash, 32);
+    wr_u8(w, leaf->key_version);
+    wr_u32(w, leaf->codesep);
+}
+
+static const uint8_t *single_hash(struct sighash_input *in)
+{
+    if (!in->has_single)
+        hash_out(in->single, &in->c->tx->out[in->input]);
+    in->has_single = true;
+    return in->single;
+}
+
+void sighash_input_begin(struct sighash_input *in, const struct sighash_cache *c, uint32_t input,
+                         const struct span *annex)
+{
+    *in = (struct sighash_input){ .c = c, .input = input, .has_annex = annex != NULL };
+    if (annex)
+        hash_script(in->annex, NULL, 0, annex);
+}
+
+bool sighash_input_message(struct sigmsg *m, struct sighash_input *in, uint8_t hash_type,
+                           const struct sighash_leaf *leaf)
+{
+    const struct tx *tx = in->c->tx;
+    uint8_t base = hash_type ? hash_type & 3 : SIGHASH_ALL, high = hash_type & 0xc0;
+    m->n = 0;
+    if (in->input >= tx->in_count || !hash_type_known(hash_type, leaf))
+        return false;
+    if (base == SIGHASH_SINGLE && in->input >= tx->out_count)
+        return false;
+    /* These put the spent script itself into the message: 34 bytes for a taproot output, which
+     * alone can be signed for. An emulated spend of anything else has no such message. */
+    if (high && high != SIGHASH_ANYPREVOUTANYSCRIPT
+        && in->c->spent[in->input].script.n > TAPROOT_SCRIPT)
         return false;
 
     struct wr w = wr_of(m->bytes, sizeof m->bytes);
     wr_u8(&w, 0);                                     /* epoch */
     wr_u8(&w, hash_type);
-    wr_u32(&w, (uint32_t)c->tx->version);
-    wr_u32(&w, c->tx->locktime);
-    if (!anyone) {
-        wr_bytes(&w, c->prevouts, 32);
-        wr_bytes(&w, c->amounts, 32);
-        wr_bytes(&w, c->scripts, 32);
-        wr_bytes(&w, c->sequences, 32);
-    }
+    wr_u32(&w, (uint32_t)tx->version);
+    wr_u32(&w, tx->locktime);
+    if (high == 0)
+        put_hashes(&w, in->c);
     if (base == SIGHASH_ALL)
-        wr_bytes(&w, c->outputs, 32);
-    wr_u8(&w, (uint8_t)((leaf ? 2 : 0) + (annex ? 1 : 0)));
-    if (anyone)
-        input_write(&w, c, input);
-    else
-        wr_u32(&w, input);
-    if (annex) {
-        hash_script(h, NULL, 0, annex);
-        wr_bytes(&w, h, 32);
-    }
-    if (base == SIGHASH_SINGLE) {
-        hash_out(h, &c->tx->out[input]);
-        wr_bytes(&w, h, 32);
-    }
-    if (leaf) {
-        wr_bytes(&w, leaf->leaf_hash, 32);
-        wr_u8(&w, 0);                                 /* key version */
-        wr_u32(&w, leaf->codesep);
-    }
+        wr_bytes(&w, in->c->outputs, 32);
+    wr_u8(&w, (uint8_t)((leaf ? 2 : 0) + (in->has_annex ? 1 : 0)));
+    put_input(&w, in, high);
+    if (in->has_annex)
+        wr_bytes(&w, in->annex, 32);
+    if (base == SIGHASH_SINGLE)
+        wr_bytes(&w, single_hash(in), 32);
+    if (leaf)
+        put_leaf(&w, leaf, high);
     MUST(!w.full);
     m->n = w.len;
     return true;
+}
+
+bool sighash_taproot_message(struct sigmsg *m, const struct sighash_cache *c, uint32_t input,
+                             uint8_t hash_type, const struct span *annex, const struct sighash_leaf *leaf)
+{
+    struct sighash_input in;
+    sighash_input_begin(&in, c, input, annex);
+    return sighash_input_message(m, &in, hash_type, leaf);
 }
 
 void sighash_taproot(uint8_t out[static 32], const struct sigmsg *m)

@@ -10,7 +10,8 @@
 #include "core/err.h"
 #include "signer/tx.h"
 
-enum { SIGHASH_DEFAULT = 0, SIGHASH_ALL = 1, SIGHASH_NONE = 2, SIGHASH_SINGLE = 3, SIGHASH_ANYONECANPAY = 0x80 };
+enum { SIGHASH_DEFAULT = 0, SIGHASH_ALL = 1, SIGHASH_NONE = 2, SIGHASH_SINGLE = 3, SIGHASH_ANYONECANPAY = 0x80,
+       SIGHASH_ANYPREVOUT = 0x40, SIGHASH_ANYPREVOUTANYSCRIPT = 0xc0 };      /* BIP118 */
 
 /* Hashes of one transaction, single SHA-256; BIP143 takes SHA-256 of three of them again.
  * It borrows tx and spent: both must outlive it, unchanged but for witnesses. */
@@ -29,12 +30,24 @@ struct sigmsg { uint8_t bytes[SIGMSG_MAX]; size_t n; };
 struct sighash_leaf {              /* of a script path */
     uint8_t  leaf_hash[32];
     uint32_t codesep;              /* index of the last executed OP_CODESEPARATOR, or 0xffffffff */
+    uint8_t  key_version;          /* 0; 1 = a key of BIP118, which allows more hash types */
 };
 /* Build the message for input `input`. annex: the annex with its 0x50, or NULL for none;
  * leaf: NULL for the key path. Returns false for a hash type that BIP341 does not know, and for
  * SINGLE without a matching output: there is nothing to sign then. */
 bool sighash_taproot_message(struct sigmsg *m, const struct sighash_cache *c, uint32_t input,
                              uint8_t hash_type, const struct span *annex, const struct sighash_leaf *leaf);
+/* For many signatures of one input: the hashes of its annex and of its own output are made once. */
+struct sighash_input {
+    const struct sighash_cache *c;
+    uint32_t input;
+    bool     has_annex, has_single;
+    uint8_t  annex[32], single[32];
+};
+void sighash_input_begin(struct sighash_input *in, const struct sighash_cache *c, uint32_t input,
+                         const struct span *annex);
+bool sighash_input_message(struct sigmsg *m, struct sighash_input *in, uint8_t hash_type,
+                           const struct sighash_leaf *leaf);
 /* The 32 bytes that BIP340 signs: tagged hash "TapSighash" over the message. */
 void sighash_taproot(uint8_t out[static 32], const struct sigmsg *m);
 
