@@ -41,7 +41,7 @@ static err add_object(void *self, const struct store_entry *e)
         FAIL(E_LIMIT, "the store holds more than %d objects: something fills it", CATALOGUE_OBJECTS_MAX);
     if (c->object_count == g->room) {
         size_t more = g->room ? g->room * 2 : 64;
-        struct object *bigger = reallocarray(c->objects, more, sizeof *bigger);
+        struct object *bigger = realloc(c->objects, more * sizeof *bigger);
         if (!bigger) FAIL(E_MEMORY, "a list of %zu objects", more);
         c->objects = bigger;
         g->room = more;
