@@ -45,7 +45,7 @@ struct web_answer {
     const char *type, *allow;          /* allow: NULL or the value of the header */
     uint8_t    *body;                  /* owned */
     size_t      n;
-    bool        retry;                 /* with Retry-After */
+    bool        retry, close;          /* with Retry-After; and no other request on this connection */
 };
 
 struct web_request {

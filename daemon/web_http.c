@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -97,6 +98,7 @@ static void add_headers(struct MHD_Response *to, const struct web_request *r)
              && MHD_add_response_header(to, MHD_HTTP_HEADER_CONTENT_TYPE, r->answer.type) == MHD_YES
              && MHD_add_response_header(to, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES;
     if (r->answer.allow) good = MHD_add_response_header(to, MHD_HTTP_HEADER_ALLOW, r->answer.allow) == MHD_YES && good;
+    if (r->answer.close) good = MHD_add_response_header(to, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES && good;
     if (r->answer.retry) good = MHD_add_response_header(to, MHD_HTTP_HEADER_RETRY_AFTER, "1") == MHD_YES && good;
     if (!good) log_warn("an answer went out without all of its headers");
 }
@@ -128,6 +130,36 @@ static const char *header(struct web_request *r, const char *name)
     return MHD_lookup_connection_value(r->con, MHD_HEADER_KIND, name);
 }
 
+/* What decides where a request ends. */
+struct framing { unsigned hosts, lengths, codings; bool chunked; };
+
+static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct framing *f = self;
+    (void)kind;
+    f->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    f->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        f->codings++;
+        f->chunked = value && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+/* A request whose end two readers could see at two places (RFC 9112, 6.3), or to no one host, is
+ * refused, and with it the rest of the connection. */
+static bool misframed(struct web_request *r, const char *version)
+{
+    struct framing f = { 0 };
+    MHD_get_connection_values(r->con, MHD_HEADER_KIND, count_header, &f);
+    if (f.hosts > 1 || (!f.hosts && strcmp(version, MHD_HTTP_VERSION_1_1) == 0))
+        web_answer_error(r, 400, "A request needs one Host header.");
+    else if (f.lengths + f.codings > 1 || (f.codings && !f.chunked))
+        web_answer_error(r, 400, "The length of the body is ambiguous.");
+    r->answer.close = r->answer.status != 0;
+    return r->answer.close;
+}
+
 static void refuse_early(struct web_request *r, const char *allow, uint64_t announced)
 {
     if (!r->route && !allow) {
@@ -154,7 +186,8 @@ static uint64_t announced_length(struct web_request *r)
     return errno ? UINT64_MAX : n;
 }
 
-static enum MHD_Result begin(struct web *w, struct MHD_Connection *con, const char *method, const char *path, void **slot)
+static enum MHD_Result begin(struct web *w, struct MHD_Connection *con, const char *method, const char *path,
+                             const char *version, void **slot)
 {
     struct web_request *r = calloc(1, sizeof *r);
     if (!r) return MHD_NO;
@@ -167,6 +200,7 @@ static enum MHD_Result begin(struct web *w, struct MHD_Connection *con, const ch
     const uint64_t announced = announced_length(r);
     struct web_con *c = con_of(con);
     if (c) c->collecting = true;
+    if (misframed(r, version)) return reply(r);
     refuse_early(r, allow, announced);
     const char *expect = header(r, MHD_HTTP_HEADER_EXPECT);
     if (r->answer.status && (expect || announced > WEB_DRAIN)) return reply(r);
@@ -225,8 +259,7 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *con, const 
                                   const char *version, const char *p, size_t *n, void **slot)
 {
     struct web_request *r = *slot;
-    (void)version;
-    if (!r) return begin(self, con, method, path, slot);
+    if (!r) return begin(self, con, method, path, version, slot);
     if (r->replied) return MHD_YES;
     if (*n == 0) return finish(self, r);
     const size_t got = *n;
@@ -366,7 +399,6 @@ err web_http_open(struct web *w)
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, w,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, w,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_END);
     if (!w->mhd) FAIL(E_IO, "libmicrohttpd would not start");
     const union MHD_DaemonInfo *i = MHD_get_daemon_info(w->mhd, MHD_DAEMON_INFO_EPOLL_FD);

@@ -86,6 +86,7 @@ static const char *refused(enum json_error_code code)
 bool web_parse(json_t **out, struct web_problem *why, const void *body, size_t n)
 {
     json_error_t e;
+    if (n == 0) body = "";                   /* jansson refuses NULL before it looks at the length */
     if (!shallow(body, n))
         return web_problem(why, 400, "Failed to parse the request body as JSON: nested too deeply");
     *out = json_loadb(body, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);

@@ -13,4 +13,8 @@ if(TARGET hf_script)
       ${PROJECT_SOURCE_DIR}/tests/system/test_web_${part}.py $<TARGET_FILE:web_peer>)
     set_tests_properties(web_${part} PROPERTIES TIMEOUT 300)
   endforeach()
+
+  hf_unit(unit_daemon_web_json SOURCES unit_daemon_web_json.c ${HF_WEB_JSON} ${PROJECT_SOURCE_DIR}/daemon/web_text.c
+    LIBS hf_faults hf_support ${HF_WEB_LIBS} WRAP ${HF_FAULT_WRAP})
+  hf_fuzz(json SOURCES ${HF_WEB_JSON} LIBS ${HF_WEB_LIBS} REACH json.roots json.setup)
 endif()

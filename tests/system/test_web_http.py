@@ -79,6 +79,22 @@ class Http(Base):
             self.assertTrue(got == b"" or got.startswith(b"HTTP/1.1 4"), (length, got[:80]))
         self.assert_alive()
 
+    def test_ambiguous_framing(self):
+        """Where a request ends must not be a matter of opinion."""
+        start = b"POST /setup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        smuggled = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        for headers in (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                        b"Content-Length: 2\r\nContent-Length: 2\r\n", b"Content-Length: 2\r\nContent-Length: 4\r\n",
+                        b"Transfer-Encoding: gzip\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"):
+            got = self.peer.raw(start + headers + b"\r\n0\r\n\r\n" + smuggled)
+            self.assertEqual(re.findall(rb"HTTP/1\.1 (\d+)", got), [b"400"], headers)
+            self.assertIn(b"Connection: close", got)
+        for lines in (b"", b"Host: x\r\nHost: y\r\n"):
+            got = self.peer.raw(b"GET /health HTTP/1.1\r\n" + lines + b"\r\n" + smuggled)
+            self.assertEqual(re.findall(rb"HTTP/1\.1 (\d+)", got), [b"400"], lines)
+            self.assertIn(b'"status":400', got)
+        self.assertTrue(self.peer.raw(b"GET /health HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200"))
+
     def test_expect(self):
         body = json.dumps(a_request()).encode()
         with self.peer.raw_connection() as s:

@@ -1,0 +1,72 @@
+/* A client's body, read as /verify-and-sign and as /setup. What is taken must parse as the
+ * judge will parse it, and be written back by the wire's own rules. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/log.h"
+#include "daemon/web_json.h"
+#include "signer/emulate.h"
+#include "tests/fuzz/reach.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    log_open("fuzz", LOG_ERROR);
+    return 0;
+}
+
+/* A refusal has a status of its kind and printable words. */
+static void check_problem(const struct web_problem *why)
+{
+    MUST(why->status == 400 || why->status == 422);
+    size_t n = strnlen(why->text, sizeof why->text);
+    MUST(n > 0 && n < sizeof why->text);
+    for (size_t i = 0; i < n; i++) MUST(why->text[i] >= 0x20 && why->text[i] <= 0x7e);
+}
+
+static void try_sign(const uint8_t *data, size_t n)
+{
+    struct web_problem why;
+    uint8_t *message;
+    size_t len;
+    if (!web_read_sign(&message, &len, &why, 0x0123456789abcdefu, data, n)) {
+        check_problem(&why);
+        return;
+    }
+    EMULATE_REQUEST q = NULL;
+    MUST(len <= n + 64);
+    MUST(emulate_request_parse(&q, message + 8, len - 8).code == E_OK);
+    fuzz_reached("json");
+    if (q->tx->in_count > 1 && q->backup_count) fuzz_reached("json.roots");
+    free(message);
+}
+
+static void try_setup(const uint8_t *data, size_t n)
+{
+    struct wire_setup s, back;
+    struct web_problem why;
+    uint8_t room[sizeof s + 16];
+    if (!web_read_setup(&s, &why, data, n)) {
+        check_problem(&why);
+        return;
+    }
+    struct wr w = wr_of(room, sizeof room);
+    wire_put_setup(&w, &s);
+    struct rd r = rd_of(room, w.len);
+    wire_get_setup(&r, &back);
+    MUST(!w.full && rd_end(&r, "setup").code == E_OK && strcmp(s.key_id, back.key_id) == 0);
+    fuzz_reached("json.setup");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    try_sign(data, n);
+    try_setup(data, n);
+    return 0;
+}

@@ -1,0 +1,33 @@
+"""Seeds for the JSON that clients send."""
+import json
+
+NULL = "00" * 32 + ":4294967295"
+TAPROOT = "5120" + "fa" * 32
+
+
+def _input(*witness, outpoint=NULL):
+    return {"previous_output": outpoint, "script_sig": "", "sequence": 4294967293, "witness": list(witness)}
+
+
+def _request(inputs, outputs, spent, roots):
+    return json.dumps({
+        "emulated_tx_to": {"version": 2, "lock_time": 0, "input": inputs, "output": outputs},
+        "actual_spent_outputs": spent, "backup_merkle_roots": roots,
+    }, separators=(",", ":")).encode()
+
+
+def seeds():
+    out = {"value": 100000, "script_pubkey": "6a00"}
+    spent = {"value": 100000, "script_pubkey": TAPROOT}
+    yield _request([_input("51", "c0" + "4d" * 32)], [out], [spent], {})
+    yield _request([_input("51", "c0" + "4d" * 32, "5000010203"), _input(outpoint="ab" * 32 + ":0"), _input("", "")],
+                   [out, {"value": 9223372036854775807, "script_pubkey": ""}], [spent, spent, out], {"2": "ab" * 32, "0": "CD" * 32, "77": "00" * 32})
+    yield _request([_input()], [], [], {})
+    yield json.dumps({"max_weight": None, "key_id": "arn:aws:kms:eu-west-1:111122223333:key/mrk-1", "blockhash": "0f" * 32}).encode()
+    yield json.dumps({"max_weight": 4000000, "key_id": "k", "blockhash": "0F" * 32, "more": [{"a": [1.5e3, True, "\u00e9\n\\\""]}]}).encode()
+    yield b"[" * 32 + b"]" * 32
+    yield b'{"a":"\\u0000"}'
+    yield b'{"a":1,"a":99999999999999999999}'
+
+
+SEEDS = {"json": seeds}
