@@ -1,4 +1,6 @@
 /* The signing key when something fails under it: no signature, no secret left over. */
+#include "signer/address.h"
+#include "signer/child.h"
 #include "tests/signer_keys_case.h"
 
 /* ---- calls that can be made to fail: number `fail_at` of the kind, from 1 ---- */
@@ -23,6 +25,16 @@ err __wrap_secret_copy(secret **out, const secret *s);
 err __wrap_secret_copy(secret **out, const secret *s)
 {
     return due() ? (err){ E_MEMORY } : __real_secret_copy(out, s);
+}
+/* A tweak of the order or above, which no HMAC will ever give us. */
+static int hmac_high;
+void __real_hmac_sha512(uint8_t out[static 64], const void *key, size_t key_len, const void *p, size_t n);
+void __wrap_hmac_sha512(uint8_t out[static 64], const void *key, size_t key_len, const void *p, size_t n);
+void __wrap_hmac_sha512(uint8_t out[static 64], const void *key, size_t key_len, const void *p, size_t n)
+{
+    __real_hmac_sha512(out, key, key_len, p, n);
+    if (hmac_high)
+        memset(out, 0xff, 64);
 }
 int __real_secp256k1_schnorrsig_sign32(const void *ctx, unsigned char *sig, const unsigned char *msg,
                                        const void *pair, const unsigned char *aux);
@@ -103,6 +115,25 @@ START_TEST(verifies_before_answering)
     refuses(s, &q, E_IO);
     spoil_signature = 0, spoil_verify = 1;
     refuses(s, &q, E_IO);
+}
+END_TEST
+
+/* It is reduced, on both sides alike: vector I's number times G, plus the master. */
+START_TEST(tweak_above_the_order)
+{
+    SIGNER s = NULL;
+    struct sign_request q;
+    uint8_t t[32], pub[33], sig[64];
+    open_with(&s, 1);
+    signer_public(s, pub);
+    request_of(&q, &SIGNER_CASES[0]);
+    hmac_high = 1;
+    child_tweak(t, pub, q.merkle_root);
+    check_hex(t, 32, "000000000000000000000000000000014551231950b75fc4402da1732fc9bebe");
+    ASSERT_OK(address_output_key(q.output_key, pub, q.merkle_root, NULL));
+    ASSERT_OK(signer_sign(s, sig, &q));
+    hmac_high = 0;
+    ASSERT_CODE(signer_sign(s, sig, &q), E_DENIED);
 }
 END_TEST
 
@@ -206,6 +237,7 @@ static Suite *fault_signer_keys(void)
     tcase_add_test(t, fault_sign);
     tcase_add_test(t, fault_open);
     tcase_add_test(t, verifies_before_answering);
+    tcase_add_test(t, tweak_above_the_order);
     tcase_add_test(t, arena_full);
 #if !defined(HOLDFAST_SANITIZE)
     tcase_add_test(t, stack_is_clean);

@@ -1,7 +1,7 @@
 # Tests of the keys' side of the signer: keys, emulation, addresses, and the model in Python.
 hf_unit(unit_signer_keys SOURCES unit_signer_keys.c LIBS hf_keys_test hf_address hf_emulate hf_support)
-hf_unit(fault_signer_keys SOURCES fault_signer_keys.c LIBS hf_keys_test hf_emulate hf_support
-  WRAP random_bytes secret_new secret_copy secp256k1_schnorrsig_sign32 secp256k1_schnorrsig_verify)
+hf_unit(fault_signer_keys SOURCES fault_signer_keys.c LIBS hf_keys_test hf_emulate hf_address hf_support
+  WRAP hmac_sha512 random_bytes secret_new secret_copy secp256k1_schnorrsig_sign32 secp256k1_schnorrsig_verify)
 hf_unit(unit_signer_plan SOURCES unit_signer_plan.c LIBS hf_emulate hf_support)
 hf_unit(unit_signer_emulate SOURCES unit_signer_emulate.c
   LIBS hf_keys_test hf_emulate hf_support PkgConfig::SECP)

@@ -302,6 +302,9 @@ START_TEST(deepest_tree)
     ASSERT_CODE(tree_control(control, &n, internal, leaves, 129, 129), E_FORMAT);
     leaves[129] = leaves[128], leaves[128].depth = leaves[129].depth = 129;
     ASSERT_CODE(tree_root(root, leaves, 130), E_LIMIT);
+    for (size_t i = 0; i < 130; i++)                  /* a whole tree, and the deepest comb after it: no room */
+        leaves[i].depth = (uint8_t)(i < 129 ? i : 128);
+    ASSERT_CODE(tree_root(root, leaves, 130), E_FORMAT);
     memset(internal, 0xff, 32);
     ASSERT_CODE(tree_control(control, &n, internal, leaves, 1, 0), E_FORMAT);
 }
