@@ -111,11 +111,15 @@ static err signature_der(uint8_t out[static SIG_DER], size_t *len, const uint8_t
     if (!s || !r || !t || !ECDSA_SIG_set0(s, r, t)) {
         BN_free(r);
         BN_free(t);
+        ERR_clear_error();
         FAIL(E_MEMORY, "no memory for a signature");
     }
     uint8_t *at = out;
     int n = i2d_ECDSA_SIG(s, NULL);
-    if (n <= 0 || n > SIG_DER || i2d_ECDSA_SIG(s, &at) != n) FAIL(E_MEMORY, "a signature could not be encoded");
+    if (n <= 0 || n > SIG_DER || i2d_ECDSA_SIG(s, &at) != n) {
+        ERR_clear_error();
+        FAIL(E_MEMORY, "a signature could not be encoded");
+    }
     *len = (size_t)n;
     return OK;
 }

@@ -21,20 +21,23 @@ static void point_free(EC_POINT **p) { EC_POINT_free(*p); }
 static void bn_free(BIGNUM **b) { BN_free(*b); }
 #define FREED_BY(f) __attribute__((cleanup(f)))
 
+/* libcrypto's queue of reasons is emptied: nobody reads it, and it keeps memory. */
+#define CRYPTO_FAIL(what) do { ERR_clear_error(); FAIL(E_MEMORY, "libcrypto: %s", what); } while (0)
+
 /* The even-y point whose x is `x`. Out: *found = false when there is none (x >= p, or
  * x³-3x+b is not a square): the caller then tries the next candidate. */
 static err lift_x(uint8_t point[static 65], bool *found, const uint8_t x[static 32]) {
     FREED_BY(group_free) EC_GROUP *g = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     FREED_BY(point_free) EC_POINT *p = g ? EC_POINT_new(g) : NULL;
     FREED_BY(bn_free) BIGNUM *b = BN_bin2bn(x, 32, NULL);
-    if (!p || !b) FAIL(E_MEMORY, "no memory for a curve point");
+    if (!p || !b) CRYPTO_FAIL("no memory for a curve point");
     *found = false;
     if (!EC_POINT_set_compressed_coordinates(g, p, b, 0, NULL)) {
         ERR_clear_error();
         return OK;
     }
     if (EC_POINT_point2oct(g, p, POINT_CONVERSION_UNCOMPRESSED, point, 65, NULL) != 65)
-        FAIL(E_MEMORY, "a curve point could not be encoded");
+        CRYPTO_FAIL("a curve point could not be encoded");
     *found = true;
     return OK;
 }

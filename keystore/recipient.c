@@ -42,6 +42,7 @@ static err wrap(struct recipient **out, EVP_PKEY **key)
     uint8_t *at = r->spki;
     if (i2d_PUBKEY(*key, NULL) != RECIPIENT_SPKI || i2d_PUBKEY(*key, &at) != RECIPIENT_SPKI) {
         free(r);
+        ERR_clear_error();
         FAIL(E_FORMAT, "the recipient key has an unusual form");
     }
     sha256(r->id, r->spki, sizeof r->spki);
