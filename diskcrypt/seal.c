@@ -127,6 +127,7 @@ void seal_close(struct sealer **s)
 {
     if (!*s)
         return;
+    seal_manifest_drop(*s);
     secret_drop(&(*s)->key);
     free(*s);
     *s = NULL;

@@ -67,9 +67,8 @@ struct seal_report {
 err seal_write(struct sealer *s, struct seal_report *r, struct blk *image,
                const uint8_t *record, size_t record_len, uint64_t now);
 
-/* The size that the head's generation says its image has, for making the image that
- * seal_restore() fills (and which compares it with the authenticated manifest).
- * Fails: E_STATE (nothing to restore), E_AUTH, E_FORMAT, E_ABSENT, E_LIMIT. */
+/* The size of the image that seal_restore() wants, from the authenticated manifest.
+ * Fails: as seal_restore() does for the manifest; E_STATE (nothing to restore). */
 err seal_image_size(uint64_t *out, struct sealer *s);
 
 /* Restore the head's generation into `image`, which must read as zeros and have the

@@ -1,8 +1,8 @@
 /* seal_restore.c - a generation back into an image.
  *
- * First the manifest is authenticated as a whole; then every pack streams by and
- * each chunk is opened, at the place and under the name the manifest gives it.
- * What does not fit is refused with its own reason. */
+ * First the manifest is authenticated as a whole (seal_manifest.c); then every pack
+ * streams by and each chunk is opened, at the place and under the name the manifest
+ * gives it. What does not fit is refused with its own reason. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +14,7 @@
 struct restoring {
     struct sealer *s;
     struct blk *image;
-    uint8_t *bytes;                       /* the manifest; entries in place once opened       */
-    struct manifest_clear m;
-    uint8_t *entries;
+    const struct manifest_clear *m;
     uint64_t done, moved;
     /* the pack that streams by */
     struct manifest_pack pack;
@@ -37,67 +35,9 @@ static void restoring_drop(struct restoring *t)
         mem_wipe(t->plain, CHUNK_SIZE);
     mem_free_bytes(&t->plain);
     mem_free_bytes(&t->part);
-    mem_free_bytes(&t->bytes);
+    seal_manifest_drop(t->s);             /* large, and not needed again */
 }
 #define RESTORING __attribute__((cleanup(restoring_drop))) struct restoring
-
-static err manifest_fetch(struct restoring *t, size_t *len)
-{
-    const struct head *h = &t->s->now.head;
-    uint64_t size = t->image->size(t->image);
-    TRY(chunk_size_check(size));
-    size_t cap = (size_t)manifest_size_max(size);
-    TRY(mem_new(&t->bytes, cap));
-    err e = store_get_all(t->s->store, t->bytes, len, h->manifest, cap);
-    if (e.code == E_ABSENT)
-        FAIL(E_ABSENT, "generation %llu needs its manifest %s, and the store does not have it",
-             (unsigned long long)h->generation, h->manifest);
-    TRY(e);
-    uint8_t hash[32];
-    sha256(hash, t->bytes, *len);
-    if (!bytes_equal(hash, h->manifest_sha256, sizeof hash))
-        FAIL(E_AUTH, "manifest %s is not the one the head names: damaged or exchanged", h->manifest);
-    return OK;
-}
-
-/* What is said in the clear against what we know. */
-static err manifest_fits(const struct restoring *t)
-{
-    const struct manifest_clear *m = &t->m;
-    const struct head *h = &t->s->now.head;
-    if (!bytes_equal(m->service, t->s->service, SERVICE_ID))
-        FAIL(E_AUTH, "manifest %s is of another service", h->manifest);
-    if (m->epoch != t->s->epoch)
-        FAIL(E_AUTH, "manifest %s is of epoch %u, the key of epoch %u", h->manifest, m->epoch, t->s->epoch);
-    if (m->generation != h->generation)
-        FAIL(E_AUTH, "manifest %s is of generation %llu: an older one under a newer name", h->manifest,
-             (unsigned long long)m->generation);
-    if (!bytes_equal(m->record, h->record_sha256, sizeof m->record))
-        FAIL(E_AUTH, "manifest %s goes with another service record than the head names", h->manifest);
-    if (m->image_size != t->image->size(t->image))
-        FAIL(E_FORMAT, "generation %llu is of an image of %llu bytes, not of %llu", (unsigned long long)m->generation,
-             (unsigned long long)m->image_size, (unsigned long long)t->image->size(t->image));
-    return OK;
-}
-
-static err manifest_open(struct restoring *t, size_t len)
-{
-    static const uint8_t nonce[GCM_NONCE] = { 0 };        /* one message under this key */
-    const char *name = t->s->now.head.manifest;
-    TRY(manifest_clear_parse(&t->m, t->bytes, len));
-    TRY(manifest_fits(t));
-    if (t->m.total_size != len)
-        FAIL(E_FORMAT, "manifest %s has %zu bytes and should have %llu", name, len, (unsigned long long)t->m.total_size);
-    t->entries = t->bytes + t->m.clear_size;
-    size_t body = (size_t)t->m.stored * MANIFEST_ENTRY;
-    GCM key = NULL;
-    TRY(seal_manifest_key(&key, t->s->key, &t->m));
-    err e = gcm_unseal(key, t->entries, t->entries + body, nonce, t->bytes, t->m.clear_size, t->entries, body);
-    if (e.code == E_AUTH)
-        FAIL(E_AUTH, "manifest %s does not verify under this service's key", name);
-    TRY(e);
-    return manifest_entries_check(&t->m, t->entries);
-}
 
 /* The pack's own header must be byte for byte what the authentic manifest implies. */
 static err pack_head_fits(const struct restoring *t, const uint8_t *bytes)
@@ -121,8 +61,8 @@ static err pack_head_fits(const struct restoring *t, const uint8_t *bytes)
 /* Find the entry whose chunk starts at `offset` of this pack. Out: NULL when the chunk is not needed. */
 static bool entry_at(struct restoring *t, struct manifest_entry *e, uint64_t offset)
 {
-    for (; t->next < t->m.stored; t->next++) {
-        manifest_entry_get(e, t->entries, t->next);
+    for (; t->next < t->m->stored; t->next++) {
+        manifest_entry_get(e, t->s->entries, t->next);
         if (e->pack != t->number)
             continue;
         if (e->offset == offset)
@@ -146,7 +86,7 @@ static err chunk_open(struct restoring *t, const uint8_t *sealed, uint64_t offse
     TRY(bad);
     TRY(t->image->write_at(t->image, t->plain, CHUNK_SIZE, (uint64_t)e.index * CHUNK_SIZE));
     t->done += CHUNK_SIZE;
-    seal_tell(t->s, t->done, (uint64_t)t->m.stored * CHUNK_SIZE);
+    seal_tell(t->s, t->done, (uint64_t)t->m->stored * CHUNK_SIZE);
     return OK;
 }
 
@@ -185,14 +125,14 @@ static err pack_take(void *self, const uint8_t *p, size_t n)
 
 static err pack_restore(struct restoring *t, uint32_t number)
 {
-    manifest_pack_get(&t->pack, &t->m, number);
+    manifest_pack_get(&t->pack, t->m, number);
     t->number = number;
     t->next = 0;
     t->at = 0;
     t->part_len = 0;
     memcpy(t->head.service, t->s->service, SERVICE_ID);
     memcpy(t->head.salt, t->pack.salt, SALT);
-    t->head.epoch = t->m.epoch;
+    t->head.epoch = t->m->epoch;
     t->head.generation = t->pack.generation;
     t->head.image_size = t->pack.image_size;
     gcm_close_key(&t->key);
@@ -201,7 +141,7 @@ static err pack_restore(struct restoring *t, uint32_t number)
     err e = t->s->store->get(t->s->store, &total, t->pack.name, t->pack.size, (struct store_sink){ pack_take, t });
     if (e.code == E_ABSENT)
         FAIL(E_ABSENT, "generation %llu needs %s, and the store does not have it",
-             (unsigned long long)t->m.generation, t->pack.name);
+             (unsigned long long)t->m->generation, t->pack.name);
     if (e.code == E_LIMIT)
         FAIL(E_FORMAT, "%s is longer than the %llu bytes it was sealed with", t->pack.name,
              (unsigned long long)t->pack.size);
@@ -231,21 +171,23 @@ err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uin
     if (s->restored)
         FAIL(E_STATE, "there is no generation to restore, or it is already");
     TRY(image_empty(image));
-    RESTORING t = { .s = s, .image = image };
-    size_t len = 0;
-    TRY(manifest_fetch(&t, &len));
-    TRY(manifest_open(&t, len));
-    if (t.m.generation < least_generation)
+    TRY(chunk_size_check(image->size(image)));
+    RESTORING t = { .s = s, .image = image, .m = &s->list };
+    TRY(seal_manifest_open(s, image->size(image)));
+    if (t.m->image_size != image->size(image))
+        FAIL(E_FORMAT, "generation %llu is of an image of %llu bytes, not of %llu", (unsigned long long)t.m->generation,
+             (unsigned long long)t.m->image_size, (unsigned long long)image->size(image));
+    if (t.m->generation < least_generation)
         FAIL(E_STATE, "generation %llu is older than %llu, the least that may be restored",
-             (unsigned long long)t.m.generation, (unsigned long long)least_generation);
+             (unsigned long long)t.m->generation, (unsigned long long)least_generation);
     TRY(mem_new(&t.part, CHUNK_SIZE));
     TRY(mem_new(&t.plain, CHUNK_SIZE));
-    for (uint32_t i = 0; i < t.m.packs; i++)
+    for (uint32_t i = 0; i < t.m->packs; i++)
         TRY(pack_restore(&t, i));
-    if (t.done != (uint64_t)t.m.stored * CHUNK_SIZE)
-        FAIL(E_FORMAT, "%llu bytes of chunks came back of %u chunks", (unsigned long long)t.done, t.m.stored);
+    if (t.done != (uint64_t)t.m->stored * CHUNK_SIZE)
+        FAIL(E_FORMAT, "%llu bytes of chunks came back of %u chunks", (unsigned long long)t.done, t.m->stored);
     TRY(image->sync(image));
     s->restored = true;
-    *r = (struct seal_report){ t.m.generation, t.m.time, t.m.image_size, t.done, t.moved + len };
+    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, t.moved + t.m->total_size };
     return OK;
 }

@@ -15,6 +15,8 @@ struct sealer {
     struct head_state now;                /* as last seen at the store; len 0: no head        */
     struct head_state tried;              /* sent, and its answer lost; len 0: none           */
     bool     restored;                    /* the image continues the head's generation        */
+    struct manifest_clear list;           /* the head's manifest while a restore needs it ... */
+    uint8_t *list_bytes, *entries;        /* ... all authentic; NULL: not opened              */
     void   (*on_progress)(void *self, uint64_t done, uint64_t total);
     void    *progress_self;
 };
@@ -23,6 +25,10 @@ struct sealer {
 err seal_pack_key(struct gcm **out, const secret *seal_key, const struct pack_head *h);
 err seal_manifest_key(struct gcm **out, const secret *seal_key, const struct manifest_clear *m);
 
+/* Fetch and authenticate the manifest that the head names, if that is not done; nothing of it
+ * is kept on failure. It may be as long as one of an image of `largest_image` bytes can be. */
+err seal_manifest_open(struct sealer *s, uint64_t largest_image);
+void seal_manifest_drop(struct sealer *s);
 /* Ask the store for its head, and go on only if it is the one we left there: find
  * out what became of a head whose answer was lost. Fails: E_STATE (it is another). */
 err seal_settle(struct sealer *s);

@@ -221,11 +221,16 @@ START_TEST(not_restored_not_sealed)
     ASSERT_OK(blk_volatile(&odd, 4096, &power));
     ASSERT_FAILS(seal_restore(s, &rep, odd, 0));
     BLK back = rig_image(3);
+    uint64_t size = 0;
+    ASSERT_OK(seal_image_size(&size, s));
+    ck_assert_uint_eq(size, 3 * CHUNK_SIZE);
+    ASSERT_CODE(seal_restore(s, &rep, other, 0), E_FORMAT);    /* still not, now that it is known */
     ASSERT_CODE(seal_restore(s, &rep, back, 2), E_STATE);      /* 1 is older than 2 */
     BLK fresh = rig_image(3);
     ASSERT_OK(seal_restore(s, &rep, fresh, 1));
     rig_same(image, fresh);
     ASSERT_CODE(seal_restore(s, &rep, back, 1), E_STATE);      /* once */
+    ASSERT_CODE(seal_image_size(&size, s), E_STATE);
     ASSERT_OK(seal_write(s, &rep, image, NULL, 0, 2));
 }
 END_TEST

@@ -70,6 +70,29 @@ static void refused(struct rig *r, enum err_code code, const char *reason)
     ck_assert_msg(rig_said(reason), "the reason is not told: %s", reason);
 }
 
+/* The size of the image to make comes from authentic bytes only. */
+START_TEST(size_is_authentic)
+{
+    RIG r;
+    BLK image = NULL;
+    sealed(&r, &image, 1, 1, 1);
+    struct head h = head_of(&r);
+    size_t n;
+    uint8_t *p = store_memory_object(r.m, &n, h.manifest);
+    p[170] ^= 1;                          /* an image of 256 chunks */
+    rehash(&r);
+    STORE st = NULL;
+    SEALER s = NULL;
+    SEAL_HEAD found = { 0 };
+    uint64_t size = 1;
+    ASSERT_OK(store_memory_open(&st, r.m, NULL));
+    ASSERT_OK(seal_head_get(&found, st));
+    ASSERT_OK(seal_open(&s, r.key, r.service, r.epoch, st, &found));
+    ASSERT_CODE(seal_image_size(&size, s), E_AUTH);
+    ck_assert_uint_eq(size, 0);
+}
+END_TEST
+
 static void accepted(struct rig *r, struct blk *image)
 {
     BLK back = rig_image(CHUNKS);
@@ -381,7 +404,7 @@ END_TEST
 
 static Suite *tampering(void)
 {
-    return CHECK_SUITE("diskcrypt tamper", pack_bytes, manifest_bytes, head_bytes, record_bytes, two_chunks_swapped,
+    return CHECK_SUITE("diskcrypt tamper", size_is_authentic, pack_bytes, manifest_bytes, head_bytes, record_bytes, two_chunks_swapped,
                        cut_and_extended, older_under_newer_name, whole_rollback, twin_generation, services_and_epochs);
 }
 
