@@ -40,20 +40,25 @@ bool web_misfit_under(struct web_problem *why, const char *name)
     return false;
 }
 
-/* jansson recurses, and its own bound of 2048 levels is more than we want to hand to
- * a parser. Brackets inside strings do not count; what is not JSON at all is found later. */
-static bool shallow(const char *p, size_t n)
+/* jansson recurses, and makes of `{},` in the text 200 bytes of memory, so depth and number of
+ * values are looked at before it sees them. Brackets inside strings do not count; what is not JSON at
+ * all is found later. */
+static bool moderate(struct web_problem *why, const char *p, size_t n)
 {
-    unsigned depth = 0;
+    size_t depth = 0, containers = 0, values = 0;
     bool text = false;
     for (size_t i = 0; i < n; i++) {
         char c = p[i];
         if (text && c == '\\') i++;
         else if (c == '"') text = !text;
         else if (text) continue;
-        else if ((c == '[' || c == '{') && ++depth > WEB_DEPTH) return false;
+        else if (c == ',') values++;
+        else if (c == '[' || c == '{') containers++, depth++;
         else if ((c == ']' || c == '}') && depth > 0) depth--;
+        if (depth > WEB_DEPTH) return web_problem(why, 400, "Failed to parse the request body as JSON: nested too deeply");
     }
+    if (containers > WEB_CONTAINERS || containers + values > WEB_VALUES)
+        return web_problem(why, 413, "The request body has too many values.");
     return true;
 }
 
@@ -87,8 +92,7 @@ bool web_parse(json_t **out, struct web_problem *why, const void *body, size_t n
 {
     json_error_t e;
     if (n == 0) body = "";                   /* jansson refuses NULL before it looks at the length */
-    if (!shallow(body, n))
-        return web_problem(why, 400, "Failed to parse the request body as JSON: nested too deeply");
+    if (!moderate(why, body, n)) return false;
     *out = json_loadb(body, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (*out) return true;
     if (json_error_code(&e) == json_error_out_of_memory)

@@ -14,9 +14,9 @@
 #include <stdint.h>
 #include "daemon/wire.h"
 
-enum { WEB_DEPTH = 32, WEB_PROBLEM = 320 };
+enum { WEB_DEPTH = 32, WEB_PROBLEM = 320, WEB_CONTAINERS = 150000, WEB_VALUES = 500000 };
 struct web_problem {
-    int  status;                       /* 400, 422; 500 when memory ran out */
+    int  status;                       /* 400, 413, 422; 500 when memory ran out */
     char text[WEB_PROBLEM];            /* printable ASCII, for the client   */
 };
 

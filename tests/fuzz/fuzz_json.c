@@ -24,7 +24,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* A refusal has a status of its kind and printable words. */
 static void check_problem(const struct web_problem *why)
 {
-    MUST(why->status == 400 || why->status == 422);
+    MUST(why->status == 400 || why->status == 413 || why->status == 422);
     size_t n = strnlen(why->text, sizeof why->text);
     MUST(n > 0 && n < sizeof why->text);
     for (size_t i = 0; i < n; i++) MUST(why->text[i] >= 0x20 && why->text[i] <= 0x7e);

@@ -2,6 +2,7 @@
 
     test_web_json.py PATH/TO/web_peer [unittest arguments]"""
 import json
+import re
 
 from web_client import *
 
@@ -42,6 +43,27 @@ class Json(Base):
             self.refused(b"[" * n + b"]" * n, status)
         self.refused(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 400)
         self.refused(b"[" * 4_000_000, 400)
+
+    def test_number_of_values(self):
+        """What would fill memory is refused before it is parsed; the largest transactions are not."""
+        for body in (b"{}," * 1_390_000, b"0," * 2_000_000, b'"",' * 1_390_000, b"[]," * 151_000):
+            self.assert_error(self.peer.sign(b"[" + body + b"0]"), 413, "The request body has too many values.")
+        self.assert_error(self.peer.sign(b"[" + b"0," * 490_000 + b"0]"), 422)
+        self.assertLess(self.peak(), 160 << 10)
+        answer = self.peer.sign(json.dumps(a_request(outputs=[{"value": 1, "script_pubkey": ""}] * 130_000), separators=(",", ":")))
+        self.assertEqual(answer.status, 200)
+        self.assertLess(self.peak(), 160 << 10)
+
+    def peak(self):
+        """Most memory that the role ever had, in KiB; 0 where a sanitizer's shadow makes that meaningless."""
+        with open(f"/proc/{self.peer.process.pid}/task/{self.peer.process.pid}/children") as f:
+            child = int(f.read())
+        with open(f"/proc/{child}/status") as f:
+            status = f.read()
+        most, size = (int(re.search(name + r":\s+(\d+)", status).group(1)) for name in ("VmHWM", "VmSize"))
+        return 0 if size > 1 << 30 else most
+
+    def test_brackets_in_texts(self):
         # Brackets in a text are no depth, an escaped quote does not end one.
         self.assertEqual(self.peer.sign(dict(a_request(), x='["' * 500)).status, 200)
         self.assertEqual(self.peer.sign(dict(a_request(), x=["\\"] * 3 + ["]" * 100])).status, 200)
