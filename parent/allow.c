@@ -1,3 +1,7 @@
+/* allow.c - the enclave's way out is a list, and everything else is closed.
+ *
+ * The list protects whoever runs the parent: an enclave gone wrong must not reach the rest of
+ * their network. It protects no secret, since the parent can connect anywhere itself. */
 #include "parent/allow.h"
 
 #include <arpa/inet.h>
@@ -28,6 +32,7 @@ static bool split_place(char *host, size_t cap, uint16_t *port, const char *text
         host_len -= 2;
     }
     if (host_len == 0 || host_len >= cap || value == 0 || value > 65535) return false;
+    /* Words of a URL are a mistake here that would otherwise be found only when nothing connects. */
     for (size_t i = 0; i < host_len; i++)
         if (text[i] <= ' ' || text[i] >= 0x7f || strchr("/@[]", text[i])) return false;
     memcpy(host, text, host_len);
@@ -103,12 +108,14 @@ static err connect_name(int *fd, const char *host, uint16_t port, int deadline_m
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC };
     char service[8];
     snprintf(service, sizeof service, "%u", port);
+    /* This may block for as long as the resolver wishes: only this connection's process waits. */
     int rc = getaddrinfo(host, service, &hints, &found);
     if (rc != 0) {
         found = NULL;
         log_warn("egress: %s cannot be resolved: %s", host, gai_strerror(rc));
         return (err){ E_ABSENT };
     }
+    /* A host often has addresses of a family that has no route here: the next one may do. */
     err last = { E_ABSENT };
     for (const struct addrinfo *a = found; a; a = a->ai_next) {
         char numeric[INET6_ADDRSTRLEN + 16], address[INET6_ADDRSTRLEN + 32];

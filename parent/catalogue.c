@@ -1,3 +1,7 @@
+/* catalogue.c - names and clear headers, put together.
+ *
+ * All of it was written by a peer. Counts are bounded, every length is checked by the parser, and a
+ * manifest that makes no sense is listed as damaged instead of ending the listing. */
 #include "parent/catalogue.h"
 
 #include <stdlib.h>
@@ -79,13 +83,14 @@ static err read_clear(struct generation *g, struct store_backend *s, const struc
         have += n;
     }
     TRY(manifest_clear_parse(&m, bytes, have));
+    /* A manifest under another's name would be counted for a generation that it is not. */
     manifest_name(name, m.generation, m.salt);
     if (strcmp(name, o->name) != 0) FAIL(E_FORMAT, "the manifest named %s says that it is %s", o->name, name);
     if (m.total_size != o->size) FAIL(E_FORMAT, "the manifest %s is not whole", o->name);
     g->packs = calloc(m.packs + 1u, sizeof *g->packs);
     if (!g->packs) FAIL(E_MEMORY, "a list of packs");
     for (uint32_t i = 0; i < m.packs; i++) manifest_pack_get(&g->packs[i], &m, i);
-    m.pack_list = NULL;
+    m.pack_list = NULL;            /* it pointed into bytes that end with this function */
     g->clear = m;
     return OK;
 }
@@ -123,6 +128,7 @@ static err read_generations(struct catalogue *c, struct store_backend *s)
         g->is_head = c->raw_head_len > 0 && strcmp(c->head.manifest, g->object->name) == 0;
         err e = read_clear(g, s, g->object);
         g->readable = e.code == E_OK;
+        /* Bad bytes are a fact about the store; a read that failed is none, and must not look like one. */
         if (e.code == E_MEMORY || e.code == E_IO) return e;
         measure(g, c);
     }

@@ -45,6 +45,7 @@ static const char *hint_of_status(long status, bool parent_says)
 /* The service said no. Its own words are the best account of why. */
 static enum exits refused(const struct call *c, const struct http_answer *a)
 {
+    /* Everything here may be absent or of another type: jansson answers NULL to all of it. */
     JSON body = json_of(a);
     const char *words = json_string_value(json_object_get(body, "error"));
     /* Only the parent's own 503 lacks a request id: the enclave never saw the request. */
@@ -77,6 +78,7 @@ static enum exits ask(const struct call *c, json_t **body, const struct http_req
     if (a.status < 200 || a.status > 299) return refused(c, &a);
     JSON value = json_of(&a);
     if (a.json && !value) return say_failure(c, EXIT_SERVER, NULL, NULL, "the answer of %s is not well-formed JSON", url_of(c));
+    /* The earlier systems' routes answer in plain words; a program still gets JSON. */
     if (!value) value = json_pack("{s:s%}", "message", (const char *)a.body, a.len);
     if (!value) return say_failure(c, EXIT_SERVER, NULL, NULL, "the answer of %s is not text", url_of(c));
     *body = value;
@@ -174,6 +176,7 @@ static enum exits run_setup(const struct call *c)
     unsigned long long weight;
     uint8_t hash[32];
     if (!key || !blockhash) return say_failure(c, EXIT_USAGE, NULL, NULL, "setup: --key ARN and --blockhash HEX are needed");
+    /* Checked here because setup is once in a life: a slip should cost nothing. */
     if (hex_to(hash, sizeof hash, blockhash, strlen(blockhash)).code)
         return say_failure(c, EXIT_USAGE, NULL, "Give it as block explorers show it.", "setup: --blockhash takes 64 hex digits");
     if (!call_number(&weight, c, "max-weight", 0, 0, INT64_MAX)) return EXIT_USAGE;
@@ -199,6 +202,7 @@ static enum exits read_request(uint8_t **out, size_t *n, const struct call *c)
     const char *path = c->operands[0];
     __attribute__((cleanup(close_file))) FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
     if (!f) return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: %s: %s", path, strerror(errno));
+    /* One byte more than may be: so that too long is told from just fitting. */
     if (mem_new(out, SIGN_BODY_MAX + 1).code) return say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
     *n = fread(*out, 1, SIGN_BODY_MAX + 1, f);
     if (ferror(f)) return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: %s: %s", path, strerror(errno));

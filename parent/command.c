@@ -1,3 +1,7 @@
+/* command.c - words of the command line, matched against the tables.
+ *
+ * Not getopt: one table gives the parser, the help text and, by a test, what the manual and the
+ * completion must contain; and errors have to come out as JSON when that was asked for. */
 #include "parent/command.h"
 
 #include <errno.h>
@@ -85,6 +89,7 @@ static enum exits take_option(struct call *c, int *i, int argc, char **argv)
     for (size_t k = 0; k < option_count(c->command); k++) {
         const struct option_row *o = &c->command->options[k];
         if (strlen(o->name) != n || memcmp(o->name, word, n) != 0) continue;
+        /* The last one winning would hide a slip in a script. */
         if (c->values[k]) return usage(c, "given twice: ", argv[*i]);
         if (!o->value && equals) return usage(c, "takes no value: ", argv[*i]);
         if (!o->value) c->values[k] = "";
@@ -96,6 +101,7 @@ static enum exits take_option(struct call *c, int *i, int argc, char **argv)
     return usage(c, "no such option: ", argv[*i]);
 }
 
+/* --json and --help count wherever they stand, also behind a word that is wrong. */
 static bool has_word(int argc, char **argv, const char *word)
 {
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)

@@ -1,3 +1,5 @@
+/* config.c - the keys of `holdfast run`. The table is the one place where a key is named;
+ * a test compares docs/config-parent.md and the help text with it. */
 #include "parent/config.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/* prune.c - mark what is needed, then remove what may go.
+ *
+ * Removing too much loses a service's past, removing too little costs disk: so every doubt keeps. */
 #include "parent/prune.h"
 
 #include <stdlib.h>
@@ -59,6 +62,7 @@ static err mark(size_t *kept, uint64_t *oldest, struct catalogue *c, struct stor
         twins = twins || (i > 0 && c->generations[i - 1].number == g->number);
         TRY(in_chain(&yes, g, newer, twins && !g->is_head, s));
         if (!yes) continue;
+        /* The first one kept must be the head's, or the head's is missing. */
         if (!newer && !g->is_head) break;
         if (!g->readable)
             FAIL(E_FORMAT, "prune: manifest %s is damaged; nothing is removed while it belongs to a kept generation",

@@ -1,3 +1,4 @@
+/* run.c - accept, fork, count, and wind down. */
 #include "parent/run.h"
 
 #include <arpa/inet.h>
@@ -137,6 +138,7 @@ static void accept_one(struct server *s, enum kind kind)
         return;
     }
     if (e.code || (kind == LINK && !peer_fits(s, fd))) return;
+    /* Clients and the enclave have places of their own: no crowd of clients can keep a seal out. */
     uint64_t most = kind == CLIENT ? s->conf->clients : s->conf->links;
     if (s->of_kind[kind] < most) {
         start_child(s, kind, &fd);
@@ -174,6 +176,7 @@ static int64_t now_ms(void)
 static err wind_down(struct server *s)
 {
     int64_t until = now_ms() + (int64_t)s->conf->stop * 1000;
+    /* First nobody new, then word to those who are here. */
     fd_close(&s->listeners[CLIENT]);
     fd_close(&s->listeners[LINK]);
     signal_children(s, SIGTERM);
@@ -215,6 +218,7 @@ static err open_all(struct server *s, struct run_ready *ready)
     STORE_BACKEND store = NULL;
     uint8_t head[LINK_HEAD_MAX];
     size_t head_len = 0;
+    /* The store before the addresses: whoever can connect finds it open. */
     TRY(store_dir_open(&store, s->conf->store_dir, true));
     TRY(store->head_get(store, head, &head_len));
     TRY(store->list(store, count_object, &ready->objects));

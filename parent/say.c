@@ -1,3 +1,5 @@
+/* say.c - output. Most of what is printed came from a peer: nothing of it may reach a
+ * terminal as a control sequence. */
 #include "parent/say.h"
 
 #include <stdarg.h>
@@ -11,6 +13,7 @@ void json_drop(json_t **j)
     *j = NULL;
 }
 
+/* A full disk behind standard output is a failure, not a shorter answer. */
 static enum exits flushed(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;

@@ -1,3 +1,4 @@
+/* serve.c - a connection of the enclave, in a process of its own. */
 #include "parent/serve.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ static err next_frame(bool *ended, bool *stopping, int fd, int stop, bool busy, 
     for (;;) {
         struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = *stopping ? -1 : stop, .events = POLLIN } };
         int wait = idle_s > 1000000 ? -1 : (int)(idle_s * 1000);
+        /* When stopping: long enough for the next frame of a seal that runs, not for another seal. */
         if (*stopping) wait = busy ? SERVE_FRAME_MS : QUIET_MS;
         int rc = poll(p, 2, wait);
         if (rc < 0 && errno == EINTR) continue;
@@ -49,6 +51,7 @@ static err serve_store(int fd, const struct parent_config *conf, uint16_t seq, i
     SESSION session = { 0 };
     BYTES room = NULL;
     bool ended = false, stopping = false;
+    /* Not made here: a store that vanished under a running parent must not come back empty. */
     TRY(store_dir_open(&store, conf->store_dir, false));
     TRY(session_open(&session, store, (struct session_out){ send_frame, &fd }, conf->store_max_object));
     TRY(mem_new(&room, LINK_PIECE));
@@ -57,6 +60,7 @@ static err serve_store(int fd, const struct parent_config *conf, uint16_t seq, i
         struct msg m;
         TRY(next_frame(&ended, &stopping, fd, stop, session.putting, conf->link_idle));
         if (ended) return OK;
+        /* An end of the stream between requests is how an enclave leaves. */
         err e = msg_recv(fd, &m, room, LINK_PIECE, NULL, SERVE_FRAME_MS);
         if (e.code == E_CLOSED && !session.putting) return OK;
         TRY(e);
@@ -80,6 +84,7 @@ static err serve_egress(int fd, const struct parent_config *conf, const struct h
         err_drop(msg_send_error(fd, m, e));
         return e;
     }
+    /* Only now, so that the enclave learns here and not from a dead pipe that nobody is there. */
     TRY(msg_send(fd, LINK_READY, m->seq, NULL, 0, SERVE_FRAME_MS));
     e = relay_pipe(&count, fd, far, (int)(conf->egress_idle * 1000), stop);
     log_info("egress: %s:%u%s%s: %llu bytes out, %llu back", hello->host, hello->port, entry->target[0] ? " as " : "",

@@ -1,3 +1,7 @@
+/* session.c - the rules of a STORE connection.
+ *
+ * The peer is the enclave if all is well and anybody otherwise. It gets to hold one unfinished object
+ * and one buffer of ours, both of sizes that we chose. */
 #include "parent/session.h"
 
 #include <stdlib.h>
@@ -14,6 +18,7 @@ err hello_parse(struct hello *out, const struct msg *m)
     struct rd r = rd_of(m->body, m->len);
     uint16_t version = rd_u16(&r);
     out->purpose = rd_u16(&r);
+    /* The version comes first: what follows it may look otherwise in another one. */
     if (!rd_ok(&r)) FAIL(E_FORMAT, "a hello of %u bytes", m->len);
     if (version != LINK_VERSION)
         FAIL(E_DENIED, "the enclave speaks version %u of the link, this parent %d: run builds that fit together",
@@ -24,6 +29,7 @@ err hello_parse(struct hello *out, const struct msg *m)
         const uint8_t *host = rd_var(&r, HELLO_HOST_MAX, &n);
         TRY(rd_end(&r, "hello"));
         for (size_t i = 0; i < n; i++)
+            /* It goes into the log and, without a target, to the resolver. */
             if (host[i] <= ' ' || host[i] >= 0x7f) FAIL(E_FORMAT, "a hello for a host that is no plain text");
         if (n == 0 || out->port == 0) FAIL(E_FORMAT, "a hello for no host or port 0");
         memcpy(out->host, host, n);
@@ -129,7 +135,8 @@ static err too_large(const struct session *s)
 
 static err on_data(struct session *s, const struct msg *m)
 {
-    if (!s->put) return OK;
+    if (!s->put) return OK;            /* it failed already: what is still on its way is thrown away */
+    /* put_size never exceeds max_object, so this cannot wrap. */
     if (m->len > s->max_object - s->put_size) {
         put_fails(s, too_large(s));
         return OK;
@@ -173,6 +180,7 @@ static err send_object(struct session *s, const struct msg *m, struct store_get 
         TRY(answer(s, m, LINK_DATA, s->piece, n));
         total += n;
     }
+    /* What was sent, not what the store announced: the enclave compares the two. */
     struct wr w = wr_of(end, sizeof end);
     wr_u64(&w, total);
     return answer(s, m, LINK_GET_END, end, w.len);

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""The command line of `holdfast` as a real process.
+
+Usage: test_holdfast.py PATH_OF_HOLDFAST [unittest arguments]. Standard library only."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from parent_rig import PROGRAM, Answers, main
+
+
+def run(*args, stdin=b"", tty=False):
+    out = subprocess.run([PROGRAM[0], *args], input=stdin, capture_output=True, timeout=30)
+    return out.returncode, out.stdout.decode(), out.stderr.decode()
+
+
+COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "seal", "backups", "address"]
+ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
+          ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]
+KEY = "031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f"
+
+
+class Commands(unittest.TestCase):
+    def test_help(self):
+        code, out, _ = run("--help")
+        self.assertEqual(code, 0)
+        source = os.environ.get("HOLDFAST_SOURCE", os.path.join(os.path.dirname(__file__), "..", ".."))
+        with open(os.path.join(source, "docs", "man", "holdfast.1")) as f:
+            man = f.read()
+        with open(os.path.join(source, "deploy", "completion", "holdfast.bash")) as f:
+            completion = f.read()
+        for name in COMMANDS:
+            self.assertIn("\n  " + name + " ", out)
+            code, text, _ = run(name, "--help")
+            self.assertEqual(code, 0)
+            self.assertTrue(text.startswith("usage: holdfast " + name))
+            self.assertEqual(text, run("help", name)[1])
+            self.assertIn(name.replace("-", "\\-"), man)
+            self.assertIn(name, completion)
+            # every option stands in the man page and in the completion
+            for word in text.split():
+                if word.startswith("--") and word not in ("--", "--help"):
+                    word = word.rstrip(".,:;`)")
+                    self.assertIn(word.replace("-", "\\-"), man, f"{name}: {word}")
+                    self.assertIn(word, completion, f"{name}: {word}")
+        listed = [line.split()[0] for line in out.splitlines() if line.startswith("  ") and not line.startswith("  holdfast")]
+        self.assertEqual(sorted(listed), sorted(COMMANDS))
+
+    def test_every_key_is_documented(self):
+        source = os.environ.get("HOLDFAST_SOURCE", os.path.join(os.path.dirname(__file__), "..", ".."))
+        with open(os.path.join(source, "parent", "config.c")) as f:
+            keys = [line.split('"')[1:4:2] for line in f if "_KEY(\"" in line]
+        self.assertGreater(len(keys), 10)
+        with open(os.path.join(source, "docs", "config-parent.md")) as f:
+            doc = f.read()
+        text = run("run", "--help")[1]
+        for section, key in keys:
+            self.assertIn(f"`{key}`", doc)
+            self.assertIn(f"`[{section}]`", doc)
+            self.assertIn(f"  [{section}] {key} ", text)
+
+    def test_version(self):
+        code, out, _ = run("--version")
+        self.assertEqual(code, 0)
+        self.assertEqual(json.loads(run("--version", "--json")[1])["version"], out.split()[1])
+
+    def test_usage(self):
+        for args in ([], ["nothing"], ["status", "--nothing"], ["status", "word"], ["status", "--url"], ["sign"], ["sign", "a", "b"],
+                     ["status", "--url=a", "--url=b"], ["setup"], ["setup", "--key", "x"], ["setup", "--key", "x", "--blockhash", "zz"],
+                     ["setup", "--key", "x", "--blockhash", "00" * 32, "--max-weight", "-1"],
+                     ["requests", "--limit", "0"], ["requests", "--limit", "1001"], ["requests", "--limit", "ten"],
+                     ["run"], ["run", "--config", "/no/such/file"], ["backups"], ["backups", "--store", "a", "--config", "b"],
+                     ["sign", "/no/such/file"], ["status", "--url", "ftp://x"],
+                     ["address"], ["address", "--network", "moon", "--public-key", KEY, "--script", "51"],
+                     ["address", "--network", "regtest", "--public-key", KEY],
+                     ["address", "--network", "regtest", "--public-key", KEY, "--script", "51", "--root", "00" * 32],
+                     ["address", "--network", "regtest", "--public-key", "02", "--script", "51"],
+                     ["address", "--network", "regtest", "--public-key", KEY, "--script", "5"]):
+            code, out, err = run(*args)
+            self.assertEqual(code, 2, args)
+            self.assertTrue(err or not args, args)
+            if args:
+                code, out, _ = run(*args, "--json")
+                self.assertEqual(code, 2, args)
+                answer = json.loads(out)
+                self.assertEqual(answer["exit"], 2)
+                self.assertTrue(answer["error"])
+
+    def test_unreachable(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        for args in ASKING:
+            code, out, err = run(*args, "--url", f"http://127.0.0.1:{port}", stdin=b"{}")
+            self.assertEqual((code, out), (3, ""), args)
+            self.assertIn("holdfast run", err)
+            code, out, err = run(*args, f"--url=http://127.0.0.1:{port}", "--json", stdin=b"{}")
+            self.assertEqual((code, json.loads(out)["exit"]), (3, 3))
+        self.assertEqual(run("status", "--url", "unix:/no/such/socket")[0], 3)
+
+    def test_what_is_asked(self):
+        paths = {"status": "GET /status", "public-key": "GET /public-key", "settings": "GET /settings", "requests": "GET /requests?limit=100",
+                 "seal": "POST /seal", "sign": "POST /verify-and-sign", "setup": "POST /setup"}
+        with Answers(200, b'{"public_key":"02ab"}') as a:
+            for args in ASKING:
+                code, out, err = run(*args, "--url", a.url + "/", stdin=b'{"x":1}')
+                self.assertEqual(code, 0, (args, err))
+                self.assertEqual(a.asked[-1][0], paths[args[0]] + " HTTP/1.1")
+                self.assertEqual(json.loads(run(*args, "--url", a.url, "--json", stdin=b'{"x":1}')[1]), {"public_key": "02ab"})
+            self.assertEqual(run("public-key", "--url", a.url)[1], "02ab\n")
+            self.assertEqual(run("requests", "--limit", "5", "--url", a.url)[0], 0)
+            self.assertIn("limit=5", a.asked[-1][0])
+            run("sign", "-", "--url", a.url, stdin=b'{"x":1}')
+            self.assertEqual(a.asked[-1][2], b'{"x":1}')
+            self.assertIn("content-type: application/json", a.asked[-1][1])
+            run("setup", "--key", "arn:x", "--blockhash", "AB" * 32, "--max-weight", "7", "--url", a.url)
+            self.assertEqual(json.loads(a.asked[-1][2]), {"key_id": "arn:x", "blockhash": "AB" * 32, "max_weight": 7})
+            self.assertEqual(run("sign", "-", "--url", a.url, stdin=b"x" * ((4 << 20) + 1))[0], 2)
+
+    def test_exit_codes_of_answers(self):
+        own = b'{"error":"no","status":1,"request_id":"r1"}'
+        for status, body, want in ((400, own, 1), (404, own, 1), (409, own, 1), (500, own, 4), (502, own, 4), (503, own, 4),
+                                   (503, b'{"error":"enclave not reachable","status":503}', 3), (301, b"{}", 1), (404, b"", 1)):
+            with Answers(status, body) as a:
+                code, out, err = run("settings", "--url", a.url)
+                self.assertEqual((code, out), (want, ""), (status, err))
+                answer = json.loads(run("settings", "--url", a.url, "--json")[1])
+                self.assertEqual((answer["exit"], answer["status"]), (want, status))
+                if body is own:
+                    self.assertEqual(answer["request_id"], "r1")
+                    self.assertEqual(answer["error"], "no (HTTP %d)" % status)
+
+    def test_odd_answers(self):
+        for body, kind in ((b"not json", "application/json"), (b'{"a":1,"a":2}', "application/json"), (b"\xff\xfe", "text/plain"), (b"[" * 100000, "application/json")):
+            with Answers(200, body, kind) as a:
+                self.assertEqual(run("status", "--url", a.url)[0], 4, body[:10])
+        with Answers(200, b'"' + b"x" * (33 << 20) + b'"') as a:
+            code, _, err = run("status", "--url", a.url)
+            self.assertEqual(code, 4)
+            self.assertIn("longer", err)
+        with Answers(200, b"Secret generated successfully.", "text/plain; charset=utf-8") as a:
+            self.assertEqual(json.loads(run("seal", "--json", "--url", a.url)[1]), {"message": "Secret generated successfully."})
+        # a peer's text cannot drive the terminal
+        with Answers(200, b'{"evil":"a\\u001b[2Jb"}') as a:
+            self.assertIn("a\\x1b[2Jb", run("status", "--url", a.url)[1])
+        with Answers(400, b'{"error":"a\\u001b[2Jb"}') as a:
+            self.assertIn("a\\x1b[2Jb", run("status", "--url", a.url)[2])
+
+    def test_simulated_is_said_loudly(self):
+        with Answers(200, b'{"simulated":true,"disk":{"generation":7}}') as a:
+            code, out, err = run("status", "--url", a.url)
+            self.assertEqual(code, 0)
+            self.assertIn("SIMULATED", err)
+            self.assertRegex(out, r"disk\.generation +7\n")
+
+    def test_unix_url(self):
+        folder = tempfile.mkdtemp()
+        path = os.path.join(folder, "s")
+        with Answers(200, b'{"a":1}', path=path):
+            self.assertEqual(json.loads(run("status", "--json", "--url", "unix:" + path)[1]), {"a": 1})
+        shutil.rmtree(folder)
+
+    def test_address(self):
+        code, out, _ = run("address", "--public-key", KEY, "--script", "51", "--network", "regtest", "--json")
+        self.assertEqual(code, 0)
+        self.assertEqual(json.loads(out)["script_pubkey"], "5120fa33dccbd0877cc7e33d4655b5dbe28cf4ad81d1f110e4492c7634ff430ce21f")
+        root = json.loads(out)["merkle_root"]
+        bare = run("address", "--public-key", KEY, "--root", root, "--network", "regtest")[1].strip()
+        self.assertEqual(bare, json.loads(out)["address"])
+        self.assertTrue(bare.startswith("bcrt1p"))
+        self.assertTrue(run("address", "--public-key", KEY, "--root", root, "--network", "mainnet")[1].startswith("bc1p"))
+        backed = run("address", "--public-key", KEY, "--root", root, "--backup-root", "11" * 32, "--network", "regtest")[1].strip()
+        self.assertNotEqual(backed, bare)
+        self.assertEqual(run("address", "--public-key", "02" + "ff" * 32, "--root", root, "--network", "regtest")[0], 1)
+
+    def test_backups(self):
+        folder = tempfile.mkdtemp()
+        self.assertEqual(run("backups", "--store", os.path.join(folder, "no"))[0], 1)
+        self.assertEqual(run("backups", "--store", folder)[0], 1)
+        os.mkdir(os.path.join(folder, "objects"))
+        code, out, _ = run("backups", "--store", folder, "--json")
+        self.assertEqual((code, json.loads(out)["generations"]), (0, []))
+        name = "g0000000000000001-00000000.manifest"
+        with open(os.path.join(folder, "objects", name), "wb") as f:
+            f.write(b"rubbish")
+        code, out, _ = run("backups", "--store", folder, "--json")
+        self.assertEqual((code, json.loads(out)["generations"][0]["readable"]), (1, False))
+        code, out, _ = run("backups", "--store", folder)
+        self.assertEqual(code, 1)
+        self.assertIn("damaged", out)
+        self.assertIn("no head", out)
+        with open(os.path.join(folder, "head"), "wb") as f:
+            f.write(b"rubbish")
+        self.assertEqual(run("backups", "--store", folder)[0], 1)
+        shutil.rmtree(folder)
+
+    def test_full_output(self):
+        with Answers(200, b'{"a":1}') as a, open("/dev/full", "wb") as full:
+            out = subprocess.run([PROGRAM[0], "status", "--json", "--url", a.url], stdout=full, stderr=subprocess.PIPE, timeout=30)
+            self.assertEqual(out.returncode, 1)
+
+    def test_no_secret_is_linked(self):
+        names = subprocess.run(["nm", PROGRAM[0]], capture_output=True, text=True)
+        if names.returncode or not names.stdout:
+            self.skipTest("nm is missing, or the program is stripped")
+        self.assertIn("session_on", names.stdout)
+        self.assertNotIn("secret_new", names.stdout)
+        self.assertNotIn("secret_reveal", names.stdout)
+
+
+if __name__ == "__main__":
+    main(__doc__)
