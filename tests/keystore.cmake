@@ -8,3 +8,6 @@ hf_unit(unit_keystore_nsm SOURCES unit_keystore_nsm.c LIBS hf_support hf_keystor
 hf_unit(unit_keystore_forge SOURCES unit_keystore_forge.c keystore_chain.c LIBS hf_support hf_attest)
 hf_unit(unit_keystore_cose SOURCES unit_keystore_cose.c LIBS hf_support hf_attest)
 hf_unit(fault_keystore SOURCES fault_keystore.c LIBS hf_faults hf_keystore hf_sim_nsm WRAP ${HF_FAULT_WRAP})
+
+hf_fuzz(cose LIBS hf_attest REACH cose.certificates cose.verified cose.request cose.response)
+hf_fuzz(cms LIBS hf_keystore REACH cms.whole cms.pieces)
