@@ -2,6 +2,9 @@
 hf_unit(unit_parent_store SOURCES unit_parent_store.c LIBS hf_parent hf_support
   WRAP write fsync flock mkdirat unlinkat renameat renameat2 openat)
 hf_unit(unit_parent_session SOURCES unit_parent_session.c LIBS hf_store_double hf_seal hf_support)
+if(TARGET hf_seal_rig)
+  hf_unit(unit_parent_seal SOURCES unit_parent_seal.c LIBS hf_parent hf_seal_rig hf_support)
+endif()
 hf_unit(unit_parent_config SOURCES unit_parent_config.c LIBS hf_parent hf_support)
 hf_unit(unit_parent_prune SOURCES unit_parent_prune.c LIBS hf_parent hf_support)
 hf_unit(fault_parent SOURCES fault_parent.c LIBS hf_store_double hf_faults WRAP ${HF_FAULT_WRAP})
