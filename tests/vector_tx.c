@@ -131,18 +131,22 @@ static bool flags_may_go(struct run *r, const struct spend *s, uint64_t flags, u
     return true;
 }
 
-static bool exclusions_matter(struct run *r, const struct spend *s, uint64_t flags, const struct valid_row *v,
+/* Each name excluded must make a difference: or all together, where the row says so. */
+static bool exclusions_matter(struct run *r, const struct spend *s, uint64_t flags, const char *names, bool together,
                               const char **why)
 {
     static char text[256];
-    uint64_t step = v->together ? v->excluded : 0;
-    for (uint64_t left = v->excluded; left; left = v->together ? 0 : left & (left - 1)) {
-        uint64_t one = v->together ? step : left & (0 - left);
-        if (!all_inputs(r, s, script_flags_fill(flags | one)))
-            continue;
-        snprintf(text, sizeof text, "valid even with %s", flag_words(one));
-        *why = text;
-        return false;
+    for (const char *p = names; *p;) {
+        size_t n = together ? strlen(p) : strcspn(p, ",");
+        char name[512];
+        snprintf(name, sizeof name, "%.*s", (int)n, p);
+        uint64_t added = row_flags(s->row, name);
+        if (added && all_inputs(r, s, script_flags_fill(flags | added))) {
+            snprintf(text, sizeof text, "valid even with %.200s", name);
+            *why = text;
+            return false;
+        }
+        p += n + (p[n] == ',');
     }
     return true;
 }
@@ -160,7 +164,7 @@ static const char *check_valid(struct run *r, size_t n, const json_t *line)
     if (!all_inputs(r, &s, flags))
         return "invalid";
     if (flags_may_go(r, &s, flags, v.always, &why))
-        (void)exclusions_matter(r, &s, flags, &v, &why);
+        (void)exclusions_matter(r, &s, flags, row_text(n, json_array_get(line, 2)), v.together, &why);
     return why;
 }
 
