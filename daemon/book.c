@@ -138,7 +138,7 @@ err book_main(struct role_env *env)
     uint8_t room[2048];
     struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = sizeof room };
     loop_add(&l, &env->peer[ROLE_DISK], &disk_table, false);
-    loop_add(&l, &env->peer[ROLE_WEB], &web_table, false);
+    loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);     /* web is the first to go when the enclave stops */
     loop_add_judges(&l, &judge_table);
     err e = loop_run(&l);
     err closed = book_close(&k.book);

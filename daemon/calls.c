@@ -36,7 +36,7 @@
 #define CALLS_START \
     SYS_execve, SYS_clone, SYS_clone3, SYS_vfork, SYS_fork, SYS_wait4, SYS_waitid, SYS_kill, SYS_arch_prctl, \
     SYS_set_tid_address, SYS_set_robust_list, SYS_rseq, SYS_prlimit64, SYS_setrlimit, SYS_getrlimit, SYS_prctl, SYS_seccomp, SYS_capset, SYS_capget, \
-    SYS_setuid, SYS_setgid, SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_getegid, SYS_getgid, SYS_getppid, SYS_dup, \
+    SYS_setuid, SYS_setgid, SYS_setresuid, SYS_setresgid, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_setgroups, SYS_getegid, SYS_getgid, SYS_getppid, SYS_dup, \
     SYS_dup2, SYS_dup3, SYS_pipe, SYS_pipe2, SYS_close_range, SYS_getdents64, SYS_mlock, SYS_mlock2, SYS_mlockall, \
     SYS_epoll_create1, SYS_eventfd2, SYS_sysinfo, SYS_uname, SYS_sched_getaffinity, SYS_sigaltstack, SYS_memfd_create, SYS_timerfd_create
 
@@ -48,7 +48,7 @@
 
 const int calls_web[]    = { CALLS_BASE, CALLS_SERVE, -1 };
 const int calls_fetch[]  = { CALLS_BASE, CALLS_FETCH, -1 };
-const int calls_keeper[] = { CALLS_BASE, SYS_ioctl, -1 };      /* ioctl: /dev/nsm */
+const int calls_keeper[] = { CALLS_BASE, SYS_ioctl, SYS_getsockopt, -1 };   /* /dev/nsm, or the simulator's socket */
 const int calls_judge[]  = { CALLS_BASE, -1 };
 const int calls_sign[]   = { CALLS_BASE, -1 };
 const int calls_disk[]   = { CALLS_BASE, CALLS_FILE, SYS_memfd_create, -1 };   /* memfd_create: the snapshot */

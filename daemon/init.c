@@ -149,22 +149,26 @@ static void on_death(struct init *in, struct child *c, int how)
     end(in, WIFEXITED(how) && WEXITSTATUS(how) ? WEXITSTATUS(how) : EXIT_KILLED);
 }
 
-static void reap(struct init *in)
+/* By pid, never any child: image_mkfs() waits for one of its own. */
+static void reap_one(struct init *in, pid_t pid)
 {
     int how;
     for (unsigned i = 0; i < in->count && !in->ended; i++) {
         struct child *c = &in->children[i];
-        /* By pid: image_mkfs() waits for a child of its own. */
-        if (c->pid && waitpid(c->pid, &how, WNOHANG) == c->pid) on_death(in, c, how);
+        if (c->pid && (!pid || c->pid == pid) && waitpid(c->pid, &how, WNOHANG) == c->pid) on_death(in, c, how);
     }
 }
 
+/* Where one role dies its peers soon follow. A pending SIGCHLD names the first of
+ * them, and that one is the cause: it is looked at before the rest. */
 static void on_signals(struct init *in)
 {
     struct signalfd_siginfo s;
-    while (read(in->signals, &s, sizeof s) == sizeof s)
-        if (s.ssi_signo != SIGCHLD) on_term(in);
-    reap(in);
+    while (read(in->signals, &s, sizeof s) == sizeof s) {
+        if (s.ssi_signo == SIGCHLD) reap_one(in, (pid_t)s.ssi_pid);
+        else on_term(in);
+    }
+    reap_one(in, 0);
 }
 
 static void on_frame(struct init *in, struct child *c)
@@ -181,18 +185,21 @@ static void on_frame(struct init *in, struct child *c)
 
 static void turn(struct init *in)
 {
+    if (in->stage != RUNNING && !in->ended && init_now_ms() > in->stage_until_ms) {
+        log_error("stopping took too long; what was not sealed is lost");
+        end(in, EXIT_STALLED);
+    }
     struct pollfd fds[1 + CHILDREN_MAX] = { { .fd = in->signals, .events = POLLIN } };
     for (unsigned i = 0; i < in->count; i++)
         fds[1 + i] = (struct pollfd){ .fd = in->children[i].control, .events = POLLIN };
     int wait = in->stage == RUNNING ? 60000 : 200;
     if (poll(fds, 1 + in->count, wait) < 0 && errno != EINTR) MUST(!"poll");
+    if (fds[0].revents) {
+        on_signals(in);                        /* may have replaced channels: poll again before reading them */
+        return;
+    }
     for (unsigned i = 0; i < in->count && !in->ended; i++)
         if (fds[1 + i].revents) on_frame(in, &in->children[i]);
-    if (fds[0].revents) on_signals(in);
-    if (in->stage != RUNNING && !in->ended && init_now_ms() > in->stage_until_ms) {
-        log_error("stopping took too long; what was not sealed is lost");
-        end(in, EXIT_STALLED);
-    }
 }
 
 static err prepare(struct init *in, const char *config_path)

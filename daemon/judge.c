@@ -190,7 +190,7 @@ err judge_main(struct role_env *env)
     struct judge j = { .env = env, .room = room };
     unsigned state = 0;
     struct loop l = { .env = env, .state = &state, .self = &j, .room = room, .cap = ROOM };
-    loop_add(&l, &env->peer[ROLE_WEB], &web_table, false);
+    loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);     /* web is the first to go when the enclave stops */
     loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);
     loop_add(&l, &env->peer[ROLE_BOOK], NULL, false);
     return loop_run(&l);

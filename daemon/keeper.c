@@ -84,7 +84,8 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
     if (k->state == PHASE_SERVING) return say(fd, m, SETUP_ALREADY);
     if (k->state != PHASE_AWAITING_SETUP) return say(fd, m, SETUP_NOT_NOW);
     if (!allowed(&k->env->config, &s)) return say(fd, m, SETUP_DENIED);
-    if (arn_parse(&parsed, s.key_id, strlen(s.key_id)).code) return say(fd, m, SETUP_BAD_KEY);
+    /* A multi-Region key has replicas, each with a policy and grants of its own: refused. */
+    if (arn_parse(&parsed, s.key_id, strlen(s.key_id)).code || parsed.multi_region) return say(fd, m, SETUP_BAD_KEY);
     TRY(profile_from_text(&profile, k->env->config.profile));
     TRY(make_genesis(k, &g, &s));
     TRY(keeper_tell(k, PHASE_DERIVING));

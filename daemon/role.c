@@ -1,7 +1,7 @@
 #include "daemon/role.h"
 
 #include <string.h>
-#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/crypto.h"
@@ -149,6 +149,7 @@ static err live(struct role_env *env)
 {
     const struct role *r = &role_table[env->id];
     TRY(sandbox_close_fds((const int[]){ CONTROL_FD }, 1));
+    tzset();                               /* or the first date that libc formats opens a file */
     TRY(outfit(env));
     log_open(r->name, level_of(env->config.log_level));
     if (r->flags & ROLE_ARENA) {

@@ -21,6 +21,10 @@ static void become(int control, const char *name, unsigned instance)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    /* A terminal sends its interrupt to the whole group: only init decides how the enclave stops. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     char number[16];
     snprintf(number, sizeof number, "%u", instance);
     char self[] = "holdfastd", role_flag[] = "--role", role[16], instance_flag[] = "--instance";
@@ -117,7 +121,7 @@ err spawn_again(struct init *in, struct child *c)
     TRY(start(in, c));
     for (unsigned i = 0; i < in->count; i++) {
         struct child *peer = &in->children[i];
-        if (peer != c && peer->pid && talk(c, peer)) TRY(wire(c, peer));
+        if (peer != c && peer->pid && peer->control >= 0 && talk(c, peer)) TRY(wire(c, peer));
     }
     TRY(give_own(in, c));
     return msg_send(c->control, CTL_GO, 0, NULL, 0, 5000);

@@ -13,13 +13,17 @@
 #include "keystore/arn.h"
 #include "keystore/sigv4.h"
 
-/* Give a connected stream to host:port. Out: *fd, then libcurl's to close. */
+/* Give a connected stream to host:port. Out: *fd, ours to close. Any kind of stream socket. */
 typedef err (*http_dial)(void *self, const char *host, uint16_t port, int *fd);
 
 enum { HTTP_BODY_MAX = 64 << 10, HTTP_HEADERS_MAX = 12 };
 
+/* Once in the process, before the sandbox: libcurl, with an allocator that wipes what it
+ * frees (libcurl copies headers, and the session token is one). Fails: E_IO. */
+err  http_warm_up(void);
+
 struct http;
-/* Fails: E_MEMORY. `ca_pem` is copied; NULL when only plain http will be asked for. */
+/* After http_warm_up(), before the sandbox. Fails: E_MEMORY. `ca_pem` is copied; NULL when only plain http will be asked for. */
 err  http_open(struct http **out, const void *ca_pem, size_t ca_len, http_dial dial, void *self);
 void http_close(struct http **h);
 #define HTTP __attribute__((cleanup(http_close))) struct http *
@@ -34,7 +38,7 @@ struct http_request {
     size_t header_count;
     const void *body;                          /* PUT, POST                                  */
     size_t body_len;
-    unsigned timeout_ms;                       /* for the whole exchange, dial excepted      */
+    unsigned timeout_ms;                       /* for the exchange; dial has its own         */
 };
 struct http_answer {
     int status;
@@ -44,7 +48,7 @@ struct http_answer {
     size_t len;
     char body[HTTP_BODY_MAX + 1];              /* NUL after len bytes                        */
 };
-/* Ask once. Any status is OK here. Fails: as dial; E_CLOSED (connection ended or reset),
+/* Ask once; an answer of any status is OK. Fails: as dial; E_CLOSED (connection ended or reset),
  * E_TIMEOUT, E_AUTH (TLS: certificate or name), E_LIMIT (body too long), E_FORMAT, E_IO. */
 err  http_call(struct http *h, struct http_answer *out, const struct http_request *q);
 void http_answer_wipe(struct http_answer *a);

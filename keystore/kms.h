@@ -38,7 +38,7 @@ struct kms_config {
 
 struct kms;
 /* Once in the process, before the sandbox closes: libcurl, OpenSSL, jansson and the
- * hash functions do here whatever they only do once (kms_calls.h lists what is left).
+ * hash functions do here whatever they only do once (daemon/calls.c lists what is left).
  * Fails: E_IO, E_MEMORY. */
 err  kms_warm_up(void);
 /* Open for one key. Strings are copied. Reads ca_path: call before sandbox_enter().

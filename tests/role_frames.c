@@ -222,7 +222,6 @@ static const struct bad {
     { "book: long record", ROLE_BOOK, fresh, ROLE_JUDGE, BOOK_RECORD, 1000, FRAME },
     { "book: a judge that opens", ROLE_BOOK, fresh, ROLE_JUDGE, BOOK_OPEN, 37, FRAME },
     { "book: endless from web", ROLE_BOOK, fresh, ROLE_WEB, BOOK_LIST, 0, ENDLESS },
-    { "book: web is gone", ROLE_BOOK, fresh, ROLE_WEB, 0, 0, GONE },
     { "judge: unknown from web", ROLE_JUDGE, fresh, ROLE_WEB, 0x7777, 0, FRAME },
     { "judge: short request", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_SIGN, 7, FRAME },
     { "judge: endless request", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_SIGN, 0, ENDLESS },
