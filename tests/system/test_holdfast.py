@@ -4,13 +4,15 @@
 Usage: test_holdfast.py PATH_OF_HOLDFAST [unittest arguments]. Standard library only."""
 import json
 import os
+import pty
 import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
-from parent_rig import PROGRAM, Answers, main
+from parent_rig import PROGRAM, Answers, Server, main
 
 
 def run(*args, stdin=b"", tty=False):
@@ -197,6 +199,24 @@ class Commands(unittest.TestCase):
             f.write(b"rubbish")
         self.assertEqual(run("backups", "--store", folder)[0], 1)
         shutil.rmtree(folder)
+
+    def test_progress_only_on_a_terminal(self):
+        def slow(con):
+            con.recv(4096)
+            time.sleep(1.5)
+            con.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}')
+        server = Server(slow)
+        url = f"http://127.0.0.1:{server.port}"
+        master, slave = pty.openpty()
+        out = subprocess.run([PROGRAM[0], "seal", "--json", "--url", url], stdout=subprocess.PIPE, stderr=slave, timeout=30)
+        os.close(slave)
+        shown = os.read(master, 4096)
+        os.close(master)
+        self.assertEqual((out.returncode, out.stdout), (0, b"{}\n"))
+        self.assertIn(b"sealing", shown)
+        self.assertTrue(shown.endswith(b"\r\x1b[K"))
+        self.assertEqual(run("seal", "--json", "--url", url), (0, "{}\n", ""))
+        server.close()
 
     def test_full_output(self):
         with Answers(200, b'{"a":1}') as a, open("/dev/full", "wb") as full:
