@@ -61,9 +61,11 @@ static err check_one(X509 *x, bool leaf)
     struct bytes spki;
     TRY(spki_of(&spki, room, x));
     if (X509_get_version(x) != X509_VERSION_3) FAIL(E_AUTH, "attestation: a certificate is not version 3");
-    if (X509_get_signature_nid(x) != NID_ecdsa_with_SHA384) FAIL(E_AUTH, "attestation: a certificate's signature is not ECDSA-SHA384");
+    if (X509_get_signature_nid(x) != NID_ecdsa_with_SHA384)
+        FAIL(E_AUTH, "attestation: a certificate's signature is not ECDSA-SHA384");
     uint32_t flags = X509_get_extension_flags(x), usage = X509_get_key_usage(x);
-    if (flags & (EXFLAG_INVALID | EXFLAG_CRITICAL)) FAIL(E_AUTH, "attestation: a certificate has a bad or unknown critical extension");
+    if (flags & (EXFLAG_INVALID | EXFLAG_CRITICAL))
+        FAIL(E_AUTH, "attestation: a certificate has a bad or unknown critical extension");
     if (!(flags & EXFLAG_KUSAGE)) FAIL(E_AUTH, "attestation: a certificate has no key usage");
     if (leaf) {
         if (flags & EXFLAG_CA || X509_get_pathlen(x) != -1) FAIL(E_AUTH, "attestation: the document's certificate is a CA");
@@ -92,7 +94,8 @@ static void free_stack(STACK_OF(X509) **s) { sk_X509_free(*s); }     /* the cert
 static err check_path(X509_STORE_CTX *ctx, const struct chain *c)
 {
     STACK_OF(X509) *built = X509_STORE_CTX_get0_chain(ctx);
-    if (sk_X509_num(built) != (int)c->n) FAIL(E_AUTH, "attestation: the bundle has certificates outside the path");
+    if (sk_X509_num(built) != (int)c->n)
+        FAIL(E_AUTH, "attestation: the bundle has certificates outside the path");
     for (size_t i = 0; i < c->n; i++)
         if (X509_cmp(sk_X509_value(built, (int)i), c->cert[i]) != 0) FAIL(E_AUTH, "attestation: the bundle is out of order");
     return OK;

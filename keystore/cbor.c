@@ -1,9 +1,11 @@
+/* cbor.c - CBOR in and out, over libcbor. */
 #include "keystore/cbor.h"
 #include <cbor.h>
 #include <string.h>
 
 /* libcbor calls back once per head; each callback only notes what it was told. */
-static void note(void *ctx, enum cb_kind kind, uint64_t value) {
+static void note(void *ctx, enum cb_kind kind, uint64_t value)
+{
     struct cb_item *i = ctx;
     i->kind = kind;
     i->value = value;
@@ -17,21 +19,25 @@ static void on_n16(void *c, uint16_t v) { note(c, CB_NEGINT, v); }
 static void on_n32(void *c, uint32_t v) { note(c, CB_NEGINT, v); }
 static void on_n64(void *c, uint64_t v) { note(c, CB_NEGINT, v); }
 static void on_chunks(void *c) { note(c, CB_CHUNKED, 0); }
-static void on_bytes(void *c, cbor_data p, size_t n) {
+static void on_bytes(void *c, cbor_data p, size_t n)
+{
     note(c, CB_BYTES, n);
     ((struct cb_item *)c)->text = (struct bytes){ p, n };
 }
-static void on_text(void *c, cbor_data p, size_t n) {
+static void on_text(void *c, cbor_data p, size_t n)
+{
     note(c, CB_TEXT, n);
     ((struct cb_item *)c)->text = (struct bytes){ p, n };
 }
 static void on_array(void *c, size_t n) { note(c, CB_ARRAY, n); }
 static void on_map(void *c, size_t n) { note(c, CB_MAP, n); }
-static void on_array_open(void *c) {
+static void on_array_open(void *c)
+{
     note(c, CB_ARRAY, 0);
     ((struct cb_item *)c)->indefinite = true;
 }
-static void on_map_open(void *c) {
+static void on_map_open(void *c)
+{
     note(c, CB_MAP, 0);
     ((struct cb_item *)c)->indefinite = true;
 }
@@ -53,7 +59,8 @@ static const struct cbor_callbacks callbacks = {
     .float2 = on_float, .float4 = on_float, .float8 = on_double, .indef_break = on_break,
 };
 
-err cb_next(struct cb_item *out, struct rd *r) {
+err cb_next(struct cb_item *out, struct rd *r)
+{
     *out = (struct cb_item){ .kind = CB_OTHER };
     if (r->bad || r->left == 0) {
         r->bad = true;
@@ -78,7 +85,8 @@ enum { SKIP_DEPTH = 16 };
 static err skip_item(struct rd *r, const struct cb_item *head, unsigned depth);
 
 /* The `n` items of a definite container, or those up to the break. */
-static err skip_content(struct rd *r, const struct cb_item *head, unsigned depth) {
+static err skip_content(struct rd *r, const struct cb_item *head, unsigned depth)
+{
     uint64_t n = head->value;
     /* A map's count is of pairs; more than the bytes left cannot be there. */
     if (n > r->left) FAIL(E_FORMAT, "CBOR container longer than its input");
@@ -95,7 +103,8 @@ static err skip_content(struct rd *r, const struct cb_item *head, unsigned depth
     return OK;
 }
 
-static err skip_item(struct rd *r, const struct cb_item *head, unsigned depth) {
+static err skip_item(struct rd *r, const struct cb_item *head, unsigned depth)
+{
     if (depth >= SKIP_DEPTH) FAIL(E_FORMAT, "CBOR nested deeper than %d", SKIP_DEPTH);
     struct cb_item next;
     switch (head->kind) {
@@ -115,19 +124,22 @@ static err skip_item(struct rd *r, const struct cb_item *head, unsigned depth) {
     }
 }
 
-err cb_skip(struct rd *r) {
+err cb_skip(struct rd *r)
+{
     struct cb_item head;
     TRY(cb_next(&head, r));
     return skip_item(r, &head, 0);
 }
 
-err cb_want(struct cb_item *out, struct rd *r, enum cb_kind kind, const char *what) {
+err cb_want(struct cb_item *out, struct rd *r, enum cb_kind kind, const char *what)
+{
     TRY(cb_next(out, r));
     if (out->kind != kind) FAIL(E_FORMAT, "CBOR: %s is of the wrong type", what);
     return OK;
 }
 
-err cb_uint(uint64_t *out, struct rd *r, uint64_t max, const char *what) {
+err cb_uint(uint64_t *out, struct rd *r, uint64_t max, const char *what)
+{
     struct cb_item i;
     TRY(cb_want(&i, r, CB_UINT, what));
     if (i.value > max) FAIL(E_FORMAT, "CBOR: %s is too large", what);
@@ -135,14 +147,16 @@ err cb_uint(uint64_t *out, struct rd *r, uint64_t max, const char *what) {
     return OK;
 }
 
-err cb_bytes(struct bytes *out, struct rd *r, const char *what) {
+err cb_bytes(struct bytes *out, struct rd *r, const char *what)
+{
     struct cb_item i;
     TRY(cb_want(&i, r, CB_BYTES, what));
     *out = i.text;
     return OK;
 }
 
-err cb_bytes_or_null(struct bytes *out, struct rd *r, const char *what) {
+err cb_bytes_or_null(struct bytes *out, struct rd *r, const char *what)
+{
     struct cb_item i;
     TRY(cb_next(&i, r));
     if (i.kind != CB_BYTES && i.kind != CB_NULL) FAIL(E_FORMAT, "CBOR: %s is of the wrong type", what);
@@ -150,32 +164,37 @@ err cb_bytes_or_null(struct bytes *out, struct rd *r, const char *what) {
     return OK;
 }
 
-err cb_text(struct bytes *out, struct rd *r, const char *what) {
+err cb_text(struct bytes *out, struct rd *r, const char *what)
+{
     struct cb_item i;
     TRY(cb_want(&i, r, CB_TEXT, what));
     *out = i.text;
     return OK;
 }
 
-err cb_bool(bool *out, struct rd *r, const char *what) {
+err cb_bool(bool *out, struct rd *r, const char *what)
+{
     struct cb_item i;
     TRY(cb_want(&i, r, CB_BOOL, what));
     *out = i.value != 0;
     return OK;
 }
 
-bool cb_is(struct bytes text, const char *word) {
+bool cb_is(struct bytes text, const char *word)
+{
     return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
 }
 
-err cb_enter(struct cb_walk *out, struct rd *r, enum cb_kind array_or_map, const char *what) {
+err cb_enter(struct cb_walk *out, struct rd *r, enum cb_kind array_or_map, const char *what)
+{
     struct cb_item i;
     TRY(cb_want(&i, r, array_or_map, what));
     *out = (struct cb_walk){ i.indefinite, i.value };
     return OK;
 }
 
-err cb_more(bool *more, struct cb_walk *w, struct rd *r) {
+err cb_more(bool *more, struct cb_walk *w, struct rd *r)
+{
     if (w->indefinite) {
         *more = !(r->left > 0 && r->p[0] == 0xff);
         if (!*more) (void)rd_u8(r);
@@ -186,17 +205,20 @@ err cb_more(bool *more, struct cb_walk *w, struct rd *r) {
     return OK;
 }
 
-err cb_map_enter(struct cb_map *out, struct rd *r, const char *what) {
+err cb_map_enter(struct cb_map *out, struct rd *r, const char *what)
+{
     out->count = 0;
     return cb_enter(&out->walk, r, CB_MAP, what);
 }
 
-static bool same_key(const struct cb_item *a, const struct cb_item *b) {
+static bool same_key(const struct cb_item *a, const struct cb_item *b)
+{
     if (a->kind != b->kind || a->value != b->value) return false;
     return a->kind != CB_TEXT || memcmp(a->text.p, b->text.p, a->text.n) == 0;
 }
 
-err cb_map_key(struct cb_item *key, bool *more, struct cb_map *m, struct rd *r) {
+err cb_map_key(struct cb_item *key, bool *more, struct cb_map *m, struct rd *r)
+{
     TRY(cb_more(more, &m->walk, r));
     if (!*more) return OK;
     TRY(cb_next(key, r));
@@ -209,7 +231,8 @@ err cb_map_key(struct cb_item *key, bool *more, struct cb_map *m, struct rd *r) 
     return OK;
 }
 
-size_t cb_key_index(const struct cb_item *key, const char *const *names, size_t count) {
+size_t cb_key_index(const struct cb_item *key, const char *const *names, size_t count)
+{
     if (key->kind != CB_TEXT) return count;
     for (size_t i = 0; i < count; i++)
         if (cb_is(key->text, names[i])) return i;
@@ -217,7 +240,8 @@ size_t cb_key_index(const struct cb_item *key, const char *const *names, size_t 
 }
 
 /* libcbor's encoders return the bytes written, 0 when they do not fit. */
-static void put(struct wr *w, size_t (*encode)(uint64_t, unsigned char *, size_t), uint64_t v) {
+static void put(struct wr *w, size_t (*encode)(uint64_t, unsigned char *, size_t), uint64_t v)
+{
     uint8_t head[9];
     wr_bytes(w, head, encode(v, head, sizeof head));
 }
@@ -232,16 +256,19 @@ void cb_put_uint(struct wr *w, uint64_t v) { put(w, uint_head, v); }
 void cb_put_negint(struct wr *w, uint64_t v) { put(w, negint_head, v); }
 void cb_put_array(struct wr *w, size_t n) { put(w, array_head, n); }
 void cb_put_map(struct wr *w, size_t n) { put(w, map_head, n); }
-void cb_put_bytes(struct wr *w, struct bytes b) {
+void cb_put_bytes(struct wr *w, struct bytes b)
+{
     put(w, bytes_head, b.n);
     wr_bytes(w, b.p, b.n);
 }
-void cb_put_text_n(struct wr *w, struct bytes b) {
+void cb_put_text_n(struct wr *w, struct bytes b)
+{
     put(w, text_head, b.n);
     wr_bytes(w, b.p, b.n);
 }
 void cb_put_text(struct wr *w, const char *s) { cb_put_text_n(w, (struct bytes){ s, strlen(s) }); }
-void cb_put_bytes_or_null(struct wr *w, struct bytes b) {
+void cb_put_bytes_or_null(struct wr *w, struct bytes b)
+{
     if (b.p) cb_put_bytes(w, b);
     else wr_u8(w, 0xf6);
 }

@@ -147,7 +147,8 @@ err nsm_request_parse(struct nsm_request *out, const void *p, size_t n)
     unsigned op = op_of(o.name);
     if (op == NSM_OPS) FAIL(E_FORMAT, "NSM request: unknown operation");
     q.op = (enum nsm_op)op;
-    if (o.bare != (q.op == NSM_DESCRIBE || q.op == NSM_GET_RANDOM)) FAIL(E_FORMAT, "NSM request: %s in the wrong form", op_names[op]);
+    if (o.bare != (q.op == NSM_DESCRIBE || q.op == NSM_GET_RANDOM))
+        FAIL(E_FORMAT, "NSM request: %s in the wrong form", op_names[op]);
     if (!o.bare) TRY(request_fields_parse(&q, &r));
     TRY(close_outer(&o, &r, "NSM request"));
     *out = q;
@@ -309,7 +310,8 @@ err nsm_response_parse(struct nsm_response *out, const void *p, size_t n)
     } else {
         if (op == NSM_OPS) FAIL(E_FORMAT, "NSM response: unknown kind");
         a.op = (enum nsm_op)op;
-        if (o.bare != (a.op == NSM_LOCK_PCR || a.op == NSM_LOCK_PCRS)) FAIL(E_FORMAT, "NSM response: %s in the wrong form", op_names[op]);
+        if (o.bare != (a.op == NSM_LOCK_PCR || a.op == NSM_LOCK_PCRS))
+            FAIL(E_FORMAT, "NSM response: %s in the wrong form", op_names[op]);
         if (!o.bare) TRY(response_fields_parse(&a, &r));
     }
     TRY(close_outer(&o, &r, "NSM response"));

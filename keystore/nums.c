@@ -1,3 +1,4 @@
+/* nums.c - a point of P-256 that nobody knows the logarithm of. */
 #include "keystore/nums.h"
 #include <openssl/bn.h>
 #include <openssl/ec.h>
@@ -26,7 +27,8 @@ static void bn_free(BIGNUM **b) { BN_free(*b); }
 
 /* The even-y point whose x is `x`. Out: *found = false when there is none (x >= p, or
  * x³-3x+b is not a square): the caller then tries the next candidate. */
-static err lift_x(uint8_t point[static 65], bool *found, const uint8_t x[static 32]) {
+static err lift_x(uint8_t point[static 65], bool *found, const uint8_t x[static 32])
+{
     FREED_BY(group_free) EC_GROUP *g = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     FREED_BY(point_free) EC_POINT *p = g ? EC_POINT_new(g) : NULL;
     FREED_BY(bn_free) BIGNUM *b = BN_bin2bn(x, 32, NULL);
@@ -43,7 +45,8 @@ static err lift_x(uint8_t point[static 65], bool *found, const uint8_t x[static 
 }
 
 /* The hash as the profile wants it in the preimage; *n = 0 when it is left out. */
-static err arrange(uint8_t out[static 32], size_t *n, const uint8_t hash[static 32], enum profile profile) {
+static err arrange(uint8_t out[static 32], size_t *n, const uint8_t hash[static 32], enum profile profile)
+{
     *n = 32;
     switch (profile) {
     case PROFILE_REPRODUCIBLE_KEY: *n = 0; return OK;
@@ -59,7 +62,8 @@ static err arrange(uint8_t out[static 32], size_t *n, const uint8_t hash[static 
 }
 
 err nums_point(uint8_t spki[static NUMS_SPKI], uint32_t *counter,
-               const uint8_t blockhash[static NUMS_BLOCKHASH], enum profile profile) {
+               const uint8_t blockhash[static NUMS_BLOCKHASH], enum profile profile)
+{
     uint8_t hash[32] = { 0 }, x[32];
     size_t hash_len;
     TRY(arrange(hash, &hash_len, blockhash, profile));

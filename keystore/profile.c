@@ -1,3 +1,4 @@
+/* profile.c - the names of the derivation profiles. */
 #include "keystore/profile.h"
 #include <string.h>
 
@@ -8,11 +9,13 @@ static const char *const names[PROFILES] = {
     [PROFILE_HOLDFAST_1]            = "holdfast-1",
 };
 
-const char *profile_text(enum profile p) {
+const char *profile_text(enum profile p)
+{
     return (unsigned)p < PROFILES ? names[p] : "?";
 }
 
-err profile_from_text(enum profile *out, const char *text) {
+err profile_from_text(enum profile *out, const char *text)
+{
     for (unsigned i = 0; i < PROFILES; i++) {
         if (strcmp(text, names[i]) != 0) continue;
         if (i == PROFILE_HOLDFAST_1) FAIL(E_STATE, "profile %s is not available in this version", text);

@@ -36,7 +36,8 @@ static err lock_heap(void)
 /* Takes *key. */
 static err wrap(struct recipient **out, EVP_PKEY **key)
 {
-    if (EVP_PKEY_get_base_id(*key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(*key) != RSA_BITS) FAIL(E_FORMAT, "the recipient key is not RSA-2048");
+    if (EVP_PKEY_get_base_id(*key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(*key) != RSA_BITS)
+        FAIL(E_FORMAT, "the recipient key is not RSA-2048");
     struct recipient *r = calloc(1, sizeof *r);
     if (!r) FAIL(E_MEMORY, "no memory for the recipient key");
     uint8_t *at = r->spki;

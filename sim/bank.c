@@ -59,7 +59,8 @@ static err parse_line(struct machine *m, unsigned *seen, const char *line, size_
     if (n >= sizeof text) FAIL(E_FORMAT, "nsm.state: a line is too long");
     memcpy(text, line, n);
     text[n] = 0;
-    if (sscanf(text, "pcr %2u %n", &i, &at) != 1 || at == 0 || i >= BANK_MEASURED || (*seen & 1u << i)) FAIL(E_FORMAT, "nsm.state: bad line");
+    if (sscanf(text, "pcr %2u %n", &i, &at) != 1 || at == 0 || i >= BANK_MEASURED || (*seen & 1u << i))
+        FAIL(E_FORMAT, "nsm.state: bad line");
     *seen |= 1u << i;
     return hex_to(m->pcr[i], NSM_PCR_LEN, text + at, n - (size_t)at);
 }

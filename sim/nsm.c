@@ -73,7 +73,8 @@ static err parse_options(struct options *o, int argc, char **argv)
         default: FAIL(E_FORMAT, "unknown option");
         }
     }
-    if (optind != argc || !o->dir || !o->path || strncmp(o->path, "unix:", 5) != 0) FAIL(E_FORMAT, "--state and --listen unix:PATH are needed");
+    if (optind != argc || !o->dir || !o->path || strncmp(o->path, "unix:", 5) != 0)
+        FAIL(E_FORMAT, "--state and --listen unix:PATH are needed");
     o->path += 5;
     return OK;
 }
@@ -88,7 +89,8 @@ static err clear_stale(const struct sockaddr_un *a)
     if (!S_ISSOCK(st.st_mode)) FAIL(E_STATE, "%s exists and is not a socket", a->sun_path);
     FD fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0) FAIL(E_IO, "socket: %s", strerror(errno));
-    if (connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno != ECONNREFUSED) FAIL(E_STATE, "%s is in use", a->sun_path);
+    if (connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno != ECONNREFUSED)
+        FAIL(E_STATE, "%s is in use", a->sun_path);
     if (unlink(a->sun_path) < 0) FAIL(E_IO, "%s: %s", a->sun_path, strerror(errno));
     return OK;
 }

@@ -48,8 +48,10 @@ struct kind {
 };
 static const struct kind kinds[PKI_CHAIN] = {
     { "critical,CA:TRUE", "critical,digitalSignature,keyCertSign,cRLSign", NULL, false, true, HOUR, (int64_t)30 * 365 * DAY },
-    { "critical,CA:TRUE,pathlen:2", "critical,digitalSignature,keyCertSign,cRLSign", "URI:http://crl.invalid/region.crl", true, true, HOUR, 20 * DAY },
-    { "critical,CA:TRUE,pathlen:1", "critical,digitalSignature,keyCertSign,cRLSign", "URI:http://crl.invalid/zone.crl", true, true, HOUR, 6 * DAY },
+    { "critical,CA:TRUE,pathlen:2", "critical,digitalSignature,keyCertSign,cRLSign",
+      "URI:http://crl.invalid/region.crl", true, true, HOUR, 20 * DAY },
+    { "critical,CA:TRUE,pathlen:1", "critical,digitalSignature,keyCertSign,cRLSign",
+      "URI:http://crl.invalid/zone.crl", true, true, HOUR, 6 * DAY },
     { "critical,CA:TRUE,pathlen:0", "critical,keyCertSign", NULL, true, true, HOUR, DAY },
     { "critical,CA:FALSE", "digitalSignature,nonRepudiation", NULL, false, false, 3, 3 * HOUR + 3 },
 };
@@ -304,7 +306,8 @@ err pki_sign(void *self, uint8_t sig[static COSE_SIG], const void *message, size
     uint8_t der[128];
     size_t len = sizeof der;
     FREED_BY(free_md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (!ctx || EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, c->key) != 1 || EVP_DigestSign(ctx, der, &len, message, n) != 1)
+    if (!ctx || EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, c->key) != 1
+        || EVP_DigestSign(ctx, der, &len, message, n) != 1)
         CRYPTO_FAIL("no signature could be made");
     const uint8_t *at = der;
     FREED_BY(free_sig) ECDSA_SIG *s = d2i_ECDSA_SIG(NULL, &at, (long)len);
