@@ -69,7 +69,9 @@ static err on_input(void *self, int fd, const struct msg *m, int *pass)
     uint8_t sig[64];
     TRY(sign_request_read(&q, m->body, m->len));
     err e = signer_sign(s->signer, sig, &q);
-    if (e.code == E_IO) return e;          /* a signature that does not verify: this machine cannot be trusted */
+    /* A signature that does not verify: this machine cannot be trusted. A message that is no
+     * key-path message: that judge cannot be. */
+    if (e.code == E_IO || e.code == E_FORMAT) return e;
     if (e.code) return msg_send_error(fd, m, e);
     return msg_send(fd, SIGN_INPUT_IS, m->seq, sig, sizeof sig, 5000);
 }

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""A client's and an operator's view of one running enclave: API and command line against the real roles."""
+import json
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
+import bip341_verify as model
+import rig as r
+
+BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
+
+
+class MainJob(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.rig = r.Rig(BUILD, options={"judges": "2", "size": "16M"})
+        try:
+            cls.rig.simulator()
+            cls.rig.start_parent()
+            cls.rig.start_enclave()
+            bad = cls.rig.request("POST", "/setup", {"key_id": "arn:aws:kms:us-east-1:111122223333:alias/x", "blockhash": r.BLOCKHASH})
+            assert 400 <= bad[0] < 500, bad
+            missing = cls.rig.arn.rsplit("/", 1)[0] + "/00000000-0000-4000-8000-000000000000"
+            code, _, body = cls.rig.request("POST", "/setup", {"key_id": missing, "blockhash": r.BLOCKHASH}, timeout=60)
+            assert code >= 400, (code, body)
+            assert cls.rig.status()["phase"] == "awaiting-setup", "a failed setup left a trace"
+            code, _, body = cls.rig.setup(max_weight=40000)
+            assert code == 200 and body == b"Secret generated successfully.", (code, body, cls.rig.enclave.text())
+        except BaseException:
+            cls.rig.close()
+            raise
+        cls.key = bytes.fromhex(json.loads(cls.rig.get("/public-key")[2])["public_key"])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.rig.close()
+
+    def spk(self, script=b"\x51", backup=None):
+        return "5120" + model.emulated_key(self.key, model.leaf_hash(script), backup).hex()
+
+    def signs(self, request):
+        code, _, body = self.rig.sign(request)
+        self.assertEqual(code, 200, body)
+        answer = json.loads(body)
+        model.verify_answer(request, answer, self.key)
+        return answer
+
+    def error(self, request, code, words):
+        got, headers, body = self.rig.sign(request)
+        self.assertEqual(got, code, body)
+        answer = json.loads(body)
+        self.assertIn(words, answer["error"])
+        self.assertEqual(answer["status"], code)
+        self.assertEqual(headers["X-Request-Id"], answer["request_id"])
+
+    def test_published_key_and_settings(self):
+        self.assertEqual(self.key.hex(), r.PUBLISHED)
+        settings = json.loads(self.rig.get("/settings")[2])
+        self.assertEqual(settings, {"max_weight": 40000, "key_id": self.rig.arn, "blockhash": r.BLOCKHASH})
+        self.assertEqual(self.rig.get("/health")[2], b"OK")
+
+    def test_setup_is_once_only(self):
+        code, _, body = self.rig.setup()
+        self.assertEqual(code, 409)
+        self.assertEqual(json.loads(body)["error"], "Settings already set.")
+
+    def test_a_plain_spend(self):
+        self.signs(r.spend(self.spk()))
+
+    def test_with_a_backup_root(self):
+        root = model.leaf_hash(b"\x52")
+        request = r.spend(self.spk(backup=root))
+        self.error(request, 400, "Unexpected input scriptPubKey")
+        request["backup_merkle_roots"] = {"0": root.hex()}
+        self.signs(request)
+
+    def test_with_an_annex(self):
+        request = r.spend(self.spk())
+        request["emulated_tx_to"]["input"][0]["witness"].append("5000010203")
+        answer = self.signs(request)
+        self.assertEqual(len(answer["signed_tx"]["input"][0]["witness"]), 2)
+
+    def test_several_inputs_of_different_kinds(self):
+        request, other = r.spend(self.spk(), vout=0), r.spend(self.spk(), vout=1)
+        tx = request["emulated_tx_to"]
+        tx["input"].append(other["emulated_tx_to"]["input"][0])
+        tx["input"].append({"previous_output": "43" * 32 + ":7", "script_sig": "", "sequence": 4294967295, "witness": []})
+        request["actual_spent_outputs"] += [other["actual_spent_outputs"][0], {"value": 5, "script_pubkey": "0014" + "11" * 20}]
+        answer = self.signs(request)
+        self.assertEqual([i["signed"] for i in answer["inputs"]], [True, True, False])
+
+    def test_what_is_refused(self):
+        self.error(r.spend(self.spk(b"\x00"), script="00"), 400, "Verification failed")
+        self.error(r.spend(self.spk(b"\x7e"), script="7e"), 400, "Verification failed")           # OP_CAT is OP_SUCCESS on chain
+        self.error(r.spend("5120" + "22" * 32), 400, "Unexpected input scriptPubKey")
+        heavy = r.spend(self.spk())
+        heavy["emulated_tx_to"]["output"] = [{"value": 1, "script_pubkey": ""}] * 2000
+        self.error(heavy, 400, "Transaction exceeds max weight.")
+        short = r.spend(self.spk())
+        short["actual_spent_outputs"] = []
+        self.error(short, 400, "Missing spent outputs")
+
+    def test_the_book_has_what_was_signed_and_refused(self):
+        before = json.loads(self.rig.get("/requests?limit=1")[2])["total"]
+        self.signs(r.spend(self.spk()))
+        self.error(r.spend(self.spk(b"\x00"), script="00"), 400, "Verification failed")
+        after = json.loads(self.rig.get("/requests?limit=2")[2])
+        self.assertEqual(after["total"], before + 2)
+        self.assertEqual([e["status"] for e in after["requests"]], [400, 200])
+
+    def test_a_seal_on_request_moves_the_generation(self):
+        before = self.rig.status()["disk"]["generation"]
+        self.assertEqual(self.rig.seal()[0], 200)
+        disk = self.rig.status()["disk"]
+        self.assertEqual(disk["generation"], before + 1)
+        self.assertFalse(disk["dirty"])
+
+    def test_the_command_line(self):
+        url = ["--url", f"http://127.0.0.1:{self.rig.port}"]
+        status = json.loads(self.rig.holdfast("status", *url, "--json").stdout)
+        self.assertEqual(status["public_key"], r.PUBLISHED)
+        self.assertIn("simulated", self.rig.holdfast("status", *url).stdout.lower())
+        self.assertIn(r.PUBLISHED, self.rig.holdfast("public-key", *url).stdout)
+        self.rig.holdfast("seal", *url)
+        self.rig.holdfast("requests", *url, "--limit", "3", "--json")
+        backups = json.loads(self.rig.holdfast("backups", "--config", self.rig.path("parent.ini"), "--json").stdout)
+        self.assertTrue(backups)
+        again = self.rig.holdfast("setup", *url, "--key", self.rig.arn, "--blockhash", r.BLOCKHASH, check=False)
+        self.assertNotEqual(again.returncode, 0)
+        offline = json.loads(self.rig.holdfast("address", "--public-key", r.PUBLISHED, "--script", "51", "--network", "signet", "--json").stdout)
+        self.assertEqual(offline["address"], model.p2tr_address(bytes.fromhex(self.spk()[4:]), "signet"))
+
+    def test_a_seal_by_itself_when_something_changed(self):
+        rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "1s"})
+        self.addCleanup(rig.close)
+        rig.simulator()
+        rig.start_parent()
+        rig.start_enclave()
+        self.assertEqual(rig.setup()[0], 200)
+        first = rig.status()["disk"]["generation"]
+        self.assertEqual(rig.sign(r.spend(self.spk()))[0], 200)
+        rig.until(lambda: rig.status()["disk"]["generation"] > first, "a seal by itself")
+        rig.until(lambda: not rig.status()["disk"]["dirty"], "a clean disk")
+        settled = rig.status()["disk"]["generation"]
+        import time
+        time.sleep(2.5)
+        self.assertEqual(rig.status()["disk"]["generation"], settled, "it seals although nothing changed")
+        # A store that is away: the seal fails, the service goes on, and the next seal catches up.
+        rig.parent.kill()
+        rig.start_parent("elsewhere")
+        rig.parent.kill()
+        rig.start_parent()
+        self.assertEqual(rig.sign(r.spend(self.spk()))[0], 200)
+        rig.until(lambda: rig.status()["disk"]["generation"] > settled, "a seal over a new connection")
+        self.assertEqual(rig.enclave.stop(), 0)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        print("skipped: needs root (loop device, mounts)")
+        sys.exit(77)
+    unittest.main(verbosity=2)
