@@ -11,3 +11,16 @@ hf_unit(fault_keystore SOURCES fault_keystore.c LIBS hf_faults hf_keystore hf_si
 
 hf_fuzz(cose LIBS hf_attest REACH cose.certificates cose.verified cose.request cose.response)
 hf_fuzz(cms LIBS hf_keystore REACH cms.whole cms.pieces)
+
+# Timing: no branch and no address may depend on Z or on the keyring.
+add_executable(ct_keystore ct_keystore.c)
+target_link_libraries(ct_keystore PRIVATE hf_keystore)
+find_program(VALGRIND valgrind)
+set(CT_KEYSTORE)
+if(VALGRIND AND NOT HOLDFAST_SANITIZE)
+  set(CT_KEYSTORE ${VALGRIND} -q --error-exitcode=1 --suppressions=${CMAKE_CURRENT_SOURCE_DIR}/ct_keystore.supp)
+endif()
+add_test(NAME ct_keystore COMMAND ${CT_KEYSTORE} $<TARGET_FILE:ct_keystore>)
+add_test(NAME ct_keystore_sees_a_leak COMMAND ${CT_KEYSTORE} $<TARGET_FILE:ct_keystore> leak)
+set_tests_properties(ct_keystore ct_keystore_sees_a_leak PROPERTIES SKIP_RETURN_CODE 77)
+set_tests_properties(ct_keystore_sees_a_leak PROPERTIES PASS_REGULAR_EXPRESSION "depends on uninitialised|SKIP:")
