@@ -1,248 +1,275 @@
-/* kms.c - one attempt at a KMS call: credentials, signature, exchange, verdict. */
+/* kms.c - one signed request to KMS, and the credentials and clock it needs. */
 #include "keystore/kms.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/buf.h"
 #include "core/hash.h"
-#include "core/io.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "keystore/json.h"
 
-enum { CA_MAX = 1 << 20, TIMEOUT_MS = 10000, PORT = 443 };
+enum { CA_MAX = 1 << 20, DEFAULT_TIMEOUT_MS = 10000 };
 
 struct kms {
-    struct arn          arn;
-    char                host[ARN_HOST_MAX];
-    uint16_t            port;
+    struct arn arn;
+    char host[ARN_HOST_MAX];
+    uint16_t port;
+    unsigned timeout_ms;
+    struct http *http;
     struct creds_source source;
-    struct creds        creds;           /* wiped when replaced, and at the end            */
-    int64_t             clock_offset;    /* KMS's clock minus ours, once it complained     */
-    unsigned            timeout_ms;
-    struct http        *http;
+    struct creds creds;
+    bool creds_are_new;              /* fetched for the request under way */
+    bool clock_learned;
+    int64_t clock_offset;            /* KMS's clock minus ours, once KMS complained */
+    struct http_answer answer;       /* of the request under way */
 };
 
 err kms_warm_up(void)
 {
-    uint8_t scratch[32];
+    char tmp[SIGV4_TIME];
     TRY(http_warm_up());
     json_warm_up();
-    sha256(scratch, "", 0);
-    hmac_sha256(scratch, "k", 1, "", 0);
+    tzset();
+    sigv4_time(tmp, time(NULL));
     return OK;
 }
 
-static err read_ca(uint8_t **pem, size_t *n, const char *path)
+static err read_ca(uint8_t **out, size_t *n, const char *path)
 {
     FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) FAIL(E_IO, "CA file %s", path);
-    off_t size = lseek(fd, 0, SEEK_END);
-    if (size <= 0 || size > CA_MAX || lseek(fd, 0, SEEK_SET) != 0) FAIL(E_FORMAT, "CA file %s is empty or too large", path);
-    TRY(mem_new(pem, (size_t)size));
-    *n = (size_t)size;
-    return fd_read(fd, *pem, *n, -1);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        FAIL(E_IO, "CA bundle %s: %m", path);
+    if (st.st_size <= 0 || st.st_size > CA_MAX)
+        FAIL(E_LIMIT, "CA bundle %s: %lld bytes", path, (long long)st.st_size);
+    BYTES p = NULL;
+    *n = (size_t)st.st_size;
+    TRY(mem_new(&p, *n));
+    if (read(fd, p, *n) != (ssize_t)*n)
+        FAIL(E_IO, "CA bundle %s: cannot be read whole", path);
+    *out = take_bytes(&p);
+    return OK;
 }
 
 static err open_http(struct kms *k, const struct kms_config *c, http_dial dial, void *self)
 {
-    BYTES pem = NULL;
+    if (c->ca_pem)
+        return http_open(&k->http, c->ca_pem, c->ca_pem_len, dial, self);
+    if (!c->ca_path || !c->ca_path[0])
+        FAIL(E_FORMAT, "no CA bundle for KMS configured");
+    BYTES ca = NULL;
     size_t n = 0;
-    if (c->ca_pem) return http_open(&k->http, c->ca_pem, c->ca_pem_len, dial, self);
-    if (!c->ca_path) FAIL(E_FORMAT, "no certificate authority is named for KMS");
-    TRY(read_ca(&pem, &n, c->ca_path));
-    return http_open(&k->http, pem, n, dial, self);
-}
-
-static err fill(struct kms *k, const struct kms_config *c, http_dial dial, void *self)
-{
-    TRY(arn_parse(&k->arn, c->key_arn, strlen(c->key_arn)));
-    TRY(arn_endpoint(k->host, &k->arn, c->fips));
-    if (c->endpoint_host && c->endpoint_host[0]) {
-        if (strlen(c->endpoint_host) >= sizeof k->host) FAIL(E_LIMIT, "KMS endpoint name too long");
-        strcpy(k->host, c->endpoint_host);
-    }
-    k->port = c->endpoint_port ? c->endpoint_port : PORT;
-    k->source = c->creds;
-    k->timeout_ms = c->timeout_ms ? c->timeout_ms : TIMEOUT_MS;
-    return open_http(k, c, dial, self);
+    TRY(read_ca(&ca, &n, c->ca_path));
+    return http_open(&k->http, ca, n, dial, self);
 }
 
 err kms_open(struct kms **out, const struct kms_config *c, http_dial dial, void *self)
 {
     KMS k = calloc(1, sizeof *k);
-    if (!k) FAIL(E_MEMORY, "KMS client");
-    TRY(fill(k, c, dial, self));
+    if (!k)
+        FAIL(E_MEMORY, "no memory for the KMS client");
+    TRY(arn_parse(&k->arn, c->key_arn, strlen(c->key_arn)));
+    if (c->endpoint_host && c->endpoint_host[0]) {
+        int n = snprintf(k->host, sizeof k->host, "%s", c->endpoint_host);
+        if (n < 0 || (size_t)n >= sizeof k->host)
+            FAIL(E_LIMIT, "endpoint host name too long");
+    } else {
+        TRY(arn_endpoint(k->host, &k->arn, c->fips));
+    }
+    k->port = c->endpoint_port ? c->endpoint_port : 443;
+    k->timeout_ms = c->timeout_ms ? c->timeout_ms : DEFAULT_TIMEOUT_MS;
+    k->source = c->creds;
+    TRY(open_http(k, c, dial, self));
     *out = k;
     k = NULL;
     return OK;
 }
 
-void kms_close(struct kms **kp)
+void kms_close(struct kms **k)
 {
-    struct kms *k = *kp;
-    *kp = NULL;
-    if (!k) return;
-    creds_wipe(&k->creds);
-    http_close(&k->http);
-    free(k);
+    if (!*k)
+        return;
+    http_close(&(*k)->http);
+    creds_wipe(&(*k)->creds);
+    mem_wipe(&(*k)->source, sizeof (*k)->source);
+    http_answer_wipe(&(*k)->answer);
+    free(*k);
+    *k = NULL;
 }
 
-const struct arn *kms_arn(const struct kms *k) { return &k->arn; }
-
-/* ---- one call ---- */
-
-struct call {
-    char target[64], host[ARN_HOST_MAX + 8], time[SIGV4_TIME], authorization[SIGV4_AUTH_MAX];
-    struct sigv4_header headers[8];
-    size_t count;
-};
-
-static void add(struct call *c, const char *name, const char *value)
+const struct arn *kms_arn(const struct kms *k)
 {
-    c->headers[c->count++] = (struct sigv4_header){ name, value };
+    return &k->arn;
 }
 
-/* Headers in the order they are added; the signature covers all of them but itself. */
-static err sign(struct call *c, const struct kms *k, const char *body, size_t n)
+static err fresh_creds(struct kms *k)
 {
-    struct sigv4_scope scope = { .service = "kms" };
-    _Static_assert(sizeof scope.region == sizeof k->arn.region, "one length for a region");
-    sigv4_time(c->time, (int64_t)time(NULL) + k->clock_offset);
-    memcpy(scope.date, c->time, 8);
-    memcpy(scope.region, k->arn.region, sizeof scope.region);
-    TRY(http_host_header(c->host, sizeof c->host, k->host, k->port, true));
-    add(c, "content-type", "application/x-amz-json-1.1");
-    add(c, "x-amz-date", c->time);
-    add(c, "x-amz-target", c->target);
-    if (k->creds.token[0]) add(c, "x-amz-security-token", k->creds.token);
-    add(c, "host", c->host);               /* last: libcurl sends it by itself */
-    const struct sigv4_request q = { .method = "POST", .path = "/", .query = "", .headers = c->headers,
-                                     .header_count = c->count, .body = body, .body_len = n };
-    TRY(sigv4_authorization(c->authorization, sizeof c->authorization, &q, c->time, &scope, k->creds.access_key, k->creds.secret_key));
-    c->headers[c->count - 1] = (struct sigv4_header){ "authorization", c->authorization };
-    return OK;
-}
-
-/* What a refused attempt teaches the next one. */
-static void learn(struct kms *k, const struct kms_outcome *how, const struct http_answer *a)
-{
-    const char *t = how->error_type;
-    if (!strcmp(t, "ExpiredTokenException") || !strcmp(t, "UnrecognizedClientException") || !strcmp(t, "InvalidClientTokenId"))
-        creds_wipe(&k->creds);
-    bool clock = !strcmp(t, "RequestExpired") || !strcmp(t, "RequestTimeTooSkewed") || !strcmp(t, "RequestInTheFuture")
-              || (!strcmp(t, "InvalidSignatureException") && strstr(how->message, "ignature ") && strstr(how->message, "urrent"))
-              || (!strcmp(t, "InvalidSignatureException") && strstr(how->message, "expired"));
-    /* The date is KMS's, over TLS; it only decides whether KMS accepts our signature. */
-    if (clock && a->date) k->clock_offset = a->date - (int64_t)time(NULL);
-}
-
-static err exchange(struct kms *k, struct http_answer *a, struct kms_outcome *how, const char *target, const char *body, size_t n)
-{
-    struct call c = { 0 };
-    if (strlen(target) + 16 > sizeof c.target) FAIL(E_LIMIT, "KMS operation name");
-    snprintf(c.target, sizeof c.target, "TrentService.%s", target);
-    how->retryable = true;                 /* until KMS itself has spoken */
-    if (creds_stale(&k->creds, (int64_t)time(NULL))) TRY(creds_fetch(&k->creds, k->http, &k->source, (int64_t)time(NULL)));
-    TRY(sign(&c, k, body, n));
-    struct http_request q = { .method = "POST", .tls = true, .host = k->host, .port = k->port, .path = "/",
-                              .header_count = c.count, .body = body, .body_len = n, .timeout_ms = k->timeout_ms };
-    memcpy(q.headers, c.headers, c.count * sizeof *c.headers);
-    err e = http_call(k->http, a, &q);
-    how->retryable = e.code == E_CLOSED || e.code == E_TIMEOUT || e.code == E_IO;
-    TRY(e);
-    e = kms_outcome_parse(how, a);
-    if (e.code) learn(k, how, a);
+    int64_t now = (int64_t)time(NULL);
+    k->creds_are_new = false;
+    if (!creds_stale(&k->creds, now))
+        return OK;
+    err e = creds_fetch(&k->creds, k->http, &k->source, now);
+    if (e.code == E_OK)
+        k->creds_are_new = true;
+    /* Stale is not expired: those we have serve until their last minute. */
+    else if (k->creds.access_key[0] && k->creds.expires > now + 60)
+        return OK;
     return e;
 }
 
-static err call(struct kms *k, struct http_answer **a, struct kms_outcome *how, const char *target, const char *body, size_t n)
+/* The headers of JSON 1.1, signed: all of them, and Host. */
+static err sign_headers(struct kms *k, struct http_request *q, char time_text[static SIGV4_TIME],
+                        char authorization[static SIGV4_AUTH_MAX])
 {
+    char host[ARN_HOST_MAX + 8];
+    struct sigv4_header signed_headers[HTTP_HEADERS_MAX + 1];
+    struct sigv4_scope scope = { .service = "kms" };
+    sigv4_time(time_text, (int64_t)time(NULL) + k->clock_offset);
+    memcpy(scope.date, time_text, 8);
+    memcpy(scope.region, k->arn.region, sizeof scope.region);
+    q->headers[q->header_count++] = (struct sigv4_header){ "x-amz-date", time_text };
+    if (k->creds.token[0])
+        q->headers[q->header_count++] = (struct sigv4_header){ "x-amz-security-token", k->creds.token };
+    TRY(http_host_header(host, sizeof host, q->host, q->port, q->tls));
+    memcpy(signed_headers, q->headers, q->header_count * sizeof *q->headers);
+    signed_headers[q->header_count] = (struct sigv4_header){ "host", host };
+    struct sigv4_request s = {
+        .method = q->method, .path = q->path, .query = "", .headers = signed_headers,
+        .header_count = q->header_count + 1, .body = q->body, .body_len = q->body_len,
+    };
+    TRY(sigv4_authorization(authorization, SIGV4_AUTH_MAX, &s, time_text, &scope,
+                            k->creds.access_key, k->creds.secret_key));
+    q->headers[q->header_count++] = (struct sigv4_header){ "authorization", authorization };
+    return OK;
+}
+
+static bool one_of(const char *s, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcmp(s, *names) == 0)
+            return true;
+    return false;
+}
+
+/* What we can do ourselves about a refusal: forget credentials that KMS no longer
+ * takes, or believe KMS's clock once. Either makes another attempt worth while. */
+static void learn(struct kms *k, struct kms_outcome *how)
+{
+    static const char *const creds[] = {
+        "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId", NULL
+    };
+    static const char *const clock[] = { "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture", NULL };
+    if (one_of(how->error_type, creds)) {
+        creds_wipe(&k->creds);
+        how->retryable = !k->creds_are_new;
+        return;
+    }
+    bool skewed = one_of(how->error_type, clock)
+        || (strcmp(how->error_type, "InvalidSignatureException") == 0
+            && (strstr(how->message, "Signature expired") || strstr(how->message, "Signature not yet current")));
+    if (skewed && !k->clock_learned && k->answer.date > 0) {
+        k->clock_offset = k->answer.date - (int64_t)time(NULL);
+        k->clock_learned = true;
+        how->retryable = true;
+        log_warn("KMS's clock is %lld s from ours; its time is used to sign", (long long)k->clock_offset);
+    }
+}
+
+static bool worth_retrying(err e)
+{
+    return e.code == E_CLOSED || e.code == E_TIMEOUT || e.code == E_IO;
+}
+
+/* One request, its answer left in k->answer when OK. */
+static err call(struct kms *k, struct kms_outcome *how, const char *target, const char *body, size_t n)
+{
+    char time_text[SIGV4_TIME], authorization[SIGV4_AUTH_MAX];
+    struct http_request q = {
+        .method = "POST", .tls = true, .host = k->host, .port = k->port, .path = "/",
+        .headers = { { "content-type", "application/x-amz-json-1.1" }, { "x-amz-target", target } },
+        .header_count = 2, .body = body, .body_len = n, .timeout_ms = k->timeout_ms,
+    };
     memset(how, 0, sizeof *how);
-    *a = calloc(1, sizeof **a);
-    if (!*a) FAIL(E_MEMORY, "KMS answer");
-    return exchange(k, *a, how, target, body, n);
+    err e = fresh_creds(k);
+    if (e.code == E_OK)
+        e = sign_headers(k, &q, time_text, authorization);
+    if (e.code == E_OK)
+        e = http_call(k->http, &k->answer, &q);
+    if (e.code != E_OK) {
+        how->retryable = worth_retrying(e);
+        return e;
+    }
+    e = kms_outcome_parse(how, &k->answer);
+    if (e.code != E_OK)
+        learn(k, how);
+    return e;
 }
 
-static void drop(struct http_answer **a)
+/* {"KeyId":…,"KeyAgreementAlgorithm":"ECDH",…}: all values are base64 or a checked ARN, so
+ * nothing needs escaping. */
+static err derive_body(uint8_t **out, size_t *n, const struct kms *k, const uint8_t *peer, size_t peer_len,
+                       const uint8_t *attestation, size_t attestation_len)
 {
-    if (*a) http_answer_wipe(*a);
-    free(*a);
-    *a = NULL;
-}
-#define ANSWER __attribute__((cleanup(drop))) struct http_answer *
-
-static void put_base64(struct wr *w, const uint8_t *p, size_t n)
-{
-    char *out = (char *)wr_room(w, base64_size(n));
-    if (!out) return;
-    base64_from(out, p, n);
-    w->len--;                              /* its NUL */
-}
-
-static err derive_body(struct wr *w, const struct kms *k, const uint8_t *spki, size_t spki_len, const uint8_t *doc, size_t doc_len)
-{
-    wr_text(w, "{\"KeyId\":\"");
-    wr_text(w, k->arn.text);
-    wr_text(w, "\",\"KeyAgreementAlgorithm\":\"ECDH\",\"PublicKey\":\"");
-    put_base64(w, spki, spki_len);
-    wr_text(w, "\",\"Recipient\":{\"KeyEncryptionAlgorithm\":\"RSAES_OAEP_SHA_256\",\"AttestationDocument\":\"");
-    put_base64(w, doc, doc_len);
-    wr_text(w, "\"}}");
-    return wr_end(w, "DeriveSharedSecret");
+    size_t cap = 512 + base64_size(peer_len) + base64_size(attestation_len);
+    BYTES body = NULL;
+    BYTES text = NULL;
+    TRY(mem_new(&body, cap));
+    TRY(mem_new(&text, base64_size(peer_len > attestation_len ? peer_len : attestation_len)));
+    struct wr w = wr_of(body, cap);
+    wr_text(&w, "{\"KeyId\":\"");
+    wr_text(&w, k->arn.text);
+    wr_text(&w, "\",\"KeyAgreementAlgorithm\":\"ECDH\",\"PublicKey\":\"");
+    base64_from((char *)text, peer, peer_len);
+    wr_text(&w, (char *)text);
+    wr_text(&w, "\",\"Recipient\":{\"KeyEncryptionAlgorithm\":\"RSAES_OAEP_SHA_256\",\"AttestationDocument\":\"");
+    base64_from((char *)text, attestation, attestation_len);
+    wr_text(&w, (char *)text);
+    wr_text(&w, "\"}}");
+    TRY(wr_end(&w, "DeriveSharedSecret"));
+    *n = w.len;
+    *out = take_bytes(&body);
+    return OK;
 }
 
 err kms_derive_shared_secret(struct kms *k, struct kms_answer *out, const uint8_t *peer_spki, size_t peer_len,
                              const uint8_t *attestation, size_t attestation_len)
 {
-    ANSWER a = NULL;
     BYTES body = NULL;
-    enum { CAP = 2 * (KMS_ATTESTATION_MAX + KMS_SPKI_MAX) + 1024 };
+    size_t n = 0;
     memset(out, 0, sizeof *out);
-    if (peer_len > KMS_SPKI_MAX || attestation_len > KMS_ATTESTATION_MAX) FAIL(E_LIMIT, "public key or attestation document too long");
-    TRY(mem_new(&body, CAP));
-    struct wr w = wr_of(body, CAP);
-    TRY(derive_body(&w, k, peer_spki, peer_len, attestation, attestation_len));
-    TRY(call(k, &a, &out->how, "DeriveSharedSecret", (const char *)body, w.len));
-    err e = kms_answer_parse(out, a->body, a->len, k->arn.text);
-    if (e.code) out->cms_len = 0;
+    if (peer_len == 0 || peer_len > KMS_SPKI_MAX || attestation_len == 0 || attestation_len > KMS_ATTESTATION_MAX)
+        FAIL(E_LIMIT, "DeriveSharedSecret: peer key of %zu, document of %zu bytes", peer_len, attestation_len);
+    TRY(derive_body(&body, &n, k, peer_spki, peer_len, attestation, attestation_len));
+    err e = call(k, &out->how, "TrentService.DeriveSharedSecret", (char *)body, n);
+    if (e.code == E_OK)
+        e = kms_answer_parse(out, k->answer.body, k->answer.len, k->arn.text);
+    http_answer_wipe(&k->answer);
     return e;
 }
 
-static err ask_about_key(struct kms *k, struct http_answer **a, struct kms_outcome *how, const char *target)
+static err call_with_key(struct kms *k, struct kms_outcome *how, const char *target)
 {
-    uint8_t body[ARN_MAX + 32];
-    struct wr w = wr_of(body, sizeof body);
-    wr_text(&w, "{\"KeyId\":\"");
-    wr_text(&w, k->arn.text);
-    wr_text(&w, "\"}");
-    TRY(wr_end(&w, target));
-    return call(k, a, how, target, (const char *)body, w.len);
+    char body[ARN_MAX + 16];
+    int n = snprintf(body, sizeof body, "{\"KeyId\":\"%s\"}", k->arn.text);
+    MUST(n > 0 && (size_t)n < sizeof body);
+    return call(k, how, target, body, (size_t)n);
 }
 
 err kms_describe_key(struct kms *k, struct kms_outcome *how, struct kms_key *out)
 {
-    ANSWER a = NULL;
-    TRY(ask_about_key(k, &a, how, "DescribeKey"));
-    return kms_describe_parse(out, a->body, a->len, k->arn.text);
+    TRY(call_with_key(k, how, "TrentService.DescribeKey"));
+    return kms_describe_parse(out, k->answer.body, k->answer.len, k->arn.text);
 }
 
 err kms_get_public_key(struct kms *k, struct kms_outcome *how, uint8_t spki[static KMS_SPKI_MAX], size_t *len)
 {
-    ANSWER a = NULL;
-    TRY(ask_about_key(k, &a, how, "GetPublicKey"));
-    return kms_public_key_parse(spki, len, a->body, a->len, k->arn.text);
-}
-
-unsigned kms_backoff_ms(unsigned attempt, uint32_t random)
-{
-    enum { BASE = 100, MOST = 5000 };
-    unsigned limit = attempt < 6 ? (unsigned)BASE << attempt : MOST;
-    if (limit > MOST) limit = MOST;
-    return (unsigned)((uint64_t)random * (limit + 1) >> 32);
+    TRY(call_with_key(k, how, "TrentService.GetPublicKey"));
+    return kms_public_key_parse(spki, len, k->answer.body, k->answer.len, k->arn.text);
 }
