@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "core/mem.h"
+#include "sim/x509.h"
 
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
 
@@ -25,17 +26,8 @@ struct pki_chain {
     int64_t until;
 };
 
-static void free_pkey(EVP_PKEY **k) { EVP_PKEY_free(*k); }
-static void free_x509(X509 **x) { X509_free(*x); }
-static void free_bio(BIO **b) { BIO_free_all(*b); }
-static void free_bn(BIGNUM **b) { BN_free(*b); }
 static void free_md_ctx(EVP_MD_CTX **c) { EVP_MD_CTX_free(*c); }
 static void free_sig(ECDSA_SIG **s) { ECDSA_SIG_free(*s); }
-#define FREED_BY(f) __attribute__((cleanup(f)))
-#define PKEY FREED_BY(free_pkey) EVP_PKEY *
-#define CERT FREED_BY(free_x509) X509 *
-
-#define CRYPTO_FAIL(what) do { ERR_clear_error(); FAIL(E_MEMORY, "libcrypto: %s", what); } while (0)
 
 /* ---- one certificate ---------------------------------------------------- */
 
@@ -56,45 +48,13 @@ static const struct kind kinds[PKI_CHAIN] = {
     { "critical,CA:FALSE", "digitalSignature,nonRepudiation", NULL, false, false, 3, 3 * HOUR + 3 },
 };
 
-static err add_extension(X509 *x, X509 *issuer, int nid, const char *text)
-{
-    X509V3_CTX ctx;
-    X509V3_set_ctx_nodb(&ctx);
-    X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, text);
-    int ok = e && X509_add_ext(x, e, -1);
-    X509_EXTENSION_free(e);
-    if (!ok) CRYPTO_FAIL("an extension could not be made");
-    return OK;
-}
-
 static err add_extensions(X509 *x, X509 *issuer, const struct kind *k)
 {
-    TRY(add_extension(x, issuer, NID_basic_constraints, k->basic));
-    TRY(add_extension(x, issuer, NID_key_usage, k->usage));
-    if (k->ski) TRY(add_extension(x, issuer, NID_subject_key_identifier, "hash"));
-    if (k->aki) TRY(add_extension(x, issuer, NID_authority_key_identifier, "keyid:always"));
-    if (k->crl) TRY(add_extension(x, issuer, NID_crl_distribution_points, k->crl));
-    return OK;
-}
-
-static err set_name(X509 *x, const char *cn)
-{
-    X509_NAME *n = X509_get_subject_name(x);
-    if (!X509_NAME_add_entry_by_txt(n, "O", MBSTRING_ASC, (const unsigned char *)"Holdfast simulator", -1, -1, 0)
-        || !X509_NAME_add_entry_by_txt(n, "OU", MBSTRING_ASC, (const unsigned char *)"development only", -1, -1, 0)
-        || !X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0))
-        CRYPTO_FAIL("a name could not be made");
-    return OK;
-}
-
-static err set_serial(X509 *x)
-{
-    uint8_t serial[16];
-    TRY(random_bytes(serial, sizeof serial));
-    serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x01);       /* positive, and 16 bytes long */
-    FREED_BY(free_bn) BIGNUM *b = BN_bin2bn(serial, sizeof serial, NULL);
-    if (!b || !BN_to_ASN1_INTEGER(b, X509_get_serialNumber(x))) CRYPTO_FAIL("a serial number could not be made");
+    TRY(x509_extension(x, issuer, NID_basic_constraints, k->basic));
+    TRY(x509_extension(x, issuer, NID_key_usage, k->usage));
+    if (k->ski) TRY(x509_extension(x, issuer, NID_subject_key_identifier, "hash"));
+    if (k->aki) TRY(x509_extension(x, issuer, NID_authority_key_identifier, "keyid:always"));
+    if (k->crl) TRY(x509_extension(x, issuer, NID_crl_distribution_points, k->crl));
     return OK;
 }
 
@@ -102,16 +62,9 @@ static err set_serial(X509 *x)
 static err certify(X509 **out, size_t depth, const char *cn, EVP_PKEY *key, X509 *issuer, EVP_PKEY *by, int64_t now)
 {
     const struct kind *k = &kinds[depth];
-    CERT x = X509_new();
-    if (!x || !X509_set_version(x, X509_VERSION_3) || !X509_set_pubkey(x, key)) CRYPTO_FAIL("no memory for a certificate");
-    TRY(set_serial(x));
-    TRY(set_name(x, cn));
-    X509 *from = issuer ? issuer : x;
-    if (!X509_set_issuer_name(x, X509_get_subject_name(from))
-        || !ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(now - k->before))
-        || !ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(now - k->before + k->life)))
-        CRYPTO_FAIL("no memory for a certificate");
-    TRY(add_extensions(x, from, k));
+    CERT x = NULL;
+    TRY(x509_begin(&x, cn, key, issuer, now - k->before, k->life));
+    TRY(add_extensions(x, issuer ? issuer : x, k));
     if (X509_sign(x, by, EVP_sha384()) <= 0) CRYPTO_FAIL("a certificate could not be signed");
     *out = x;
     x = NULL;
