@@ -56,7 +56,7 @@ static struct part oid(const struct making *m, const char *name, const char *byt
 static struct part hash(const struct making *m, const char *name)
 {
     struct part alg = OID(m, name, "\x60\x86\x48\x01\x65\x03\x04\x02\x01");
-    if (!m->no_null) alg = both(alg, element(0x05, none(), false));
+    if (!m->no_null) alg = both(alg, element(0x05, m->full_null ? raw("", 1) : none(), false));
     return element(0x30, alg, false);
 }
 

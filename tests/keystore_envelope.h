@@ -10,6 +10,7 @@ struct making {
     bool indefinite;               /* the four nested elements AWS leaves open */
     int  pieces;                   /* 0: the content is primitive; else constructed of so many OCTET STRINGs */
     bool nested;                   /* … and the pieces in one more constructed string */
+    bool full_null;                /* a NULL with something in it */
     bool no_null, label;           /* hash parameters absent; the default label written out */
     uint8_t version, recipient_version;
     int  recipients;

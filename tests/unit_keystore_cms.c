@@ -227,6 +227,7 @@ START_TEST(wrong_structure)
     REFUSED(b.m.recipient_version = 0, E_FORMAT);
     REFUSED(b.m.recipients = 0, E_FORMAT);
     REFUSED(b.m.recipients = 2, E_FORMAT);
+    REFUSED(b.m.full_null = true, E_FORMAT);
     REFUSED(b.m.no_hash = true, E_FORMAT);
     REFUSED(b.m.no_mgf = true, E_FORMAT);
     REFUSED(b.m.long_label = true, E_LIMIT);

@@ -25,7 +25,7 @@ static struct chain good;
 /* ---- a document as a list of named values, each its own CBOR ------------------ */
 
 struct value { const char *name; uint8_t bytes[8192]; size_t len; };
-struct form { struct value v[16]; size_t n; bool indefinite; int tag_first; };
+struct form { struct value v[16]; size_t n; bool indefinite, tail; };
 
 static struct wr value_writer(struct value *v)
 {
@@ -141,6 +141,7 @@ static size_t build(uint8_t doc[static ATTEST_MAX], const struct form *f, struct
         wr_bytes(&w, f->v[i].bytes, f->v[i].len);
     }
     if (f->indefinite) cb_put_break(&w);
+    if (f->tail) wr_u8(&w, 0);
     ASSERT_OK(wr_end(&w, "payload"));
     ASSERT_OK(cose_build(doc, ATTEST_MAX, &len, (struct bytes){ payload, w.len }, chain_sign, c));
     return len;
@@ -205,6 +206,7 @@ START_TEST(forms_refused)
         EXPECT("format", RAW(&f, all[i], "\xf7"));                               /* undefined */
     }
     EXPECT("format", (add(&f, "new", "\x01", 1), f.v[f.n] = f.v[f.n - 1], f.n++));
+    EXPECT("format", f.tail = true);                                              /* a byte after the map */
     EXPECT("format", add(&f, "new", "\xff", 1));
     EXPECT("format", add(&f, "new", "\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81\x01", 20));
     EXPECT("format", add(&f, "new", "\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", 9));
@@ -357,6 +359,7 @@ START_TEST(chain_rules)
         CHAIN("certificates", changed[i].sha256 = true);
         CHAIN("certificates", changed[i].unknown_critical = true);
         CHAIN("certificates", (changed[i].version1 = true, changed[i].basic = NULL, changed[i].usage = NULL));
+        CHAIN("certificates", changed[i].version1 = true);
         /* The root is known by its bytes, and so not by the name of its issuer nor by its own signature. */
         if (i > 0) CHAIN("chain", changed[i].wrong_issuer_name = true);
         if (i > 0) CHAIN("chain", changed[i].break_signature = true);

@@ -433,6 +433,21 @@ START_TEST(client_refuses)
     answer_once(pair[1], big, sizeof big);
     ASSERT_CODE(nsm_extend_pcr(&nsm, value, 16, "a", 1), E_FORMAT);
     ASSERT_CODE(nsm_extend_pcr(&nsm, value, 16, big, sizeof big), E_LIMIT);         /* beyond the driver's request */
+    answer_once(pair[1], "\x68LockPCRs", 9);                                         /* well formed, but of another operation */
+    ASSERT_CODE(nsm_lock_pcr(&nsm, 16), E_FORMAT);
+    /* Longer than the device would give, though what fits is a whole answer. */
+    static const char start[] = "\xa1\x6b" "Attestation\xa1\x68" "document\x59";
+    size_t at = sizeof start - 1, body = NSM_RESPONSE_MAX - at - 2;
+    memcpy(big, start, at);
+    big[at] = (uint8_t)(body >> 8);
+    big[at + 1] = (uint8_t)body;
+    uint8_t doc[NSM_RESPONSE_MAX];
+    size_t len = 0;
+    answer_once(pair[1], big, NSM_RESPONSE_MAX);
+    ASSERT_OK(nsm_attestation(&nsm, doc, sizeof doc, &len, B(""), B(""), B("")));
+    ck_assert_uint_eq(len, body);
+    answer_once(pair[1], big, sizeof big);
+    ASSERT_CODE(nsm_attestation(&nsm, doc, sizeof doc, &len, B(""), B(""), B("")), E_FORMAT);
     answer_once(pair[1], "\xa1\x69GetRandom\xa1\x66random\x40", 20);
     ASSERT_CODE(nsm_random(&nsm, value, 48), E_FORMAT);                             /* no bytes: no progress */
     close(pair[1]);
