@@ -161,6 +161,37 @@ void sha256_drop(struct sha256_run **r)
     *r = NULL;
 }
 
+struct sha384_run {
+    SHA512_CTX c;
+};
+
+err sha384_begin(struct sha384_run **out)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        FAIL(E_MEMORY, "no memory for a running hash");
+    MUST(SHA384_Init(&(*out)->c));
+    return OK;
+}
+
+void sha384_add(struct sha384_run *r, const void *p, size_t n)
+{
+    if (n > 0)
+        MUST(SHA384_Update(&r->c, p, n));
+}
+
+void sha384_end(struct sha384_run **r, uint8_t out[static 48])
+{
+    MUST(SHA384_Final(out, &(*r)->c));
+    sha384_drop(r);
+}
+
+void sha384_drop(struct sha384_run **r)
+{
+    free(*r);
+    *r = NULL;
+}
+
 err random_bytes(void *out, size_t n)
 {
     uint8_t *to = out;

@@ -26,12 +26,18 @@ void tagged_hash(uint8_t out[static 32], const char *tag, const struct bytes *pi
 void hmac_sha256(uint8_t out[static 32], const void *key, size_t key_len, const void *p, size_t n);
 void hmac_sha512(uint8_t out[static 64], const void *key, size_t key_len, const void *p, size_t n);
 
-/* A running SHA-256, for bytes that come in parts. The state is plain bytes. */
+/* A running hash, for bytes that come in parts. The state is plain bytes. */
 struct sha256_run;
 err  sha256_begin(struct sha256_run **out);                           /* Fails: E_MEMORY */
 void sha256_add(struct sha256_run *r, const void *p, size_t n);
 void sha256_end(struct sha256_run **r, uint8_t out[static 32]);       /* frees it */
 void sha256_drop(struct sha256_run **r);
+/* The same for SHA-384. */
+struct sha384_run;
+err  sha384_begin(struct sha384_run **out);                           /* Fails: E_MEMORY */
+void sha384_add(struct sha384_run *r, const void *p, size_t n);
+void sha384_end(struct sha384_run **r, uint8_t out[static 48]);       /* frees it */
+void sha384_drop(struct sha384_run **r);
 
 /* Fill with bytes of the system's random generator. Fails: E_IO. */
 err  random_bytes(void *out, size_t n);

@@ -67,6 +67,33 @@ START_TEST(sha256_of_a_million)
 }
 END_TEST
 
+/* FIPS 180-2 D.3 for the whole; parts of every size must come to the same. */
+START_TEST(sha384_of_a_million)
+{
+    uint8_t one[48], parts[48];
+    char *a = malloc(1000000);
+    memset(a, 'a', 1000000);
+    sha384(one, a, 1000000);
+    SAME(one, "9d0e1809716474cb086e834e310a4a1ced149e9c00f248527972cec5704c2a5b"
+              "07b8b3dc38ecc4ebae97ddd87f3d8985");
+    struct sha384_run *r = NULL;
+    ASSERT_OK(sha384_begin(&r));
+    size_t done = 0;
+    for (size_t step = 0; done < 1000000; step++) {
+        size_t n = step % 260 < 1000000 - done ? step % 260 : 1000000 - done;
+        sha384_add(r, a + done, n);
+        done += n;
+    }
+    sha384_end(&r, parts);
+    ck_assert_ptr_null(r);
+    ck_assert_mem_eq(one, parts, 48);
+    ASSERT_OK(sha384_begin(&r));
+    sha384_drop(&r);
+    ck_assert_ptr_null(r);
+    free(a);
+}
+END_TEST
+
 /* FIPS 180-1 A and B; the RIPEMD-160 page's examples. */
 START_TEST(old_hashes_of_their_standards)
 {
@@ -187,7 +214,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return CHECK_SUITE("core/hash", sha2_of_the_standard, sha256_of_a_million, old_hashes_of_their_standards,
+    return CHECK_SUITE("core/hash", sha2_of_the_standard, sha256_of_a_million, sha384_of_a_million, old_hashes_of_their_standards,
                        pieces_are_one_message, double_sha256_of_the_genesis_block, tagged_hash_is_as_defined,
                        hmac_of_the_rfc, random_bytes_differ_and_fill, equality_sees_every_bit);
 }

@@ -3,7 +3,9 @@
 
 #include "core/hash.h"
 #include "policy/record.h"
+#include "policy/statement.h"
 #include "support/check_main.h"
+#include "support/vectors.h"
 
 static struct genesis sample(void)
 {
@@ -104,8 +106,96 @@ START_TEST(every_other_record_is_refused)
 }
 END_TEST
 
+static struct statement full_statement(void)
+{
+    struct statement s = {
+        .build = "0.1.0", .name = "vault", .profile = "confidential-script-2", .has_service = true, .epoch = 3,
+        .key_id = "arn:aws:kms:us-east-1:111122223333:key/k", .limited = true, .max_weight = UINT64_MAX,
+        .has_policy = true, .has_log = true, .log_size = 7,
+    };
+    memset(s.service_id, 0x11, 32);
+    memset(s.public_key, 0x02, 33);
+    memset(s.blockhash, 0xab, 32);
+    memset(s.policy, 0x33, 32);
+    memset(s.log_root, 0x44, 32);
+    return s;
+}
+#define H32(b) b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b
+
+START_TEST(a_statement_is_fixed_to_the_byte)
+{
+    static const char empty[] =
+        "{\"type\":\"holdfast-statement\",\"version\":1,\"build\":\"0.1.0\",\"simulated\":true,\"name\":\"vault\","
+        "\"profile\":\"confidential-script-2\",\"service_id\":null,\"public_key\":null,\"epoch\":null,\"settings\":null,"
+        "\"policy\":null,\"log\":null}";
+    static const char full[] =
+        "{\"type\":\"holdfast-statement\",\"version\":1,\"build\":\"0.1.0\",\"simulated\":false,\"name\":\"vault\","
+        "\"profile\":\"confidential-script-2\",\"service_id\":\"" H32("11") "\",\"public_key\":\"02" H32("02") "\",\"epoch\":3,"
+        "\"settings\":{\"key_id\":\"arn:aws:kms:us-east-1:111122223333:key/k\",\"blockhash\":\"" H32("ab") "\","
+        "\"max_weight\":18446744073709551615},\"policy\":\"" H32("33") "\",\"log\":{\"size\":7,\"root\":\"" H32("44") "\"}}";
+    struct statement s = full_statement();
+    char text[STATEMENT_MAX];
+    size_t n = 0;
+    ASSERT_OK(statement_render(text, &n, &s));
+    ck_assert_uint_eq(n, sizeof full - 1);
+    ck_assert_mem_eq(text, full, n);
+    s.limited = false;
+    ASSERT_OK(statement_render(text, &n, &s));
+    ck_assert_ptr_nonnull(memmem(text, n, "\"max_weight\":null}", 18));
+    s = (struct statement){ .build = "0.1.0", .simulated = true, .name = "vault", .profile = "confidential-script-2" };
+    ASSERT_OK(statement_render(text, &n, &s));
+    ck_assert_uint_eq(n, sizeof empty - 1);
+    ck_assert_mem_eq(text, empty, n);
+    s.name = "a\"b";
+    ASSERT_CODE(statement_render(text, &n, &s), E_FORMAT);
+    s = full_statement();
+    s.key_id = "a\\b";
+    ASSERT_CODE(statement_render(text, &n, &s), E_FORMAT);
+    static char long_text[STATEMENT_MAX + 1];
+    memset(long_text, 'x', sizeof long_text - 1);
+    s.key_id = long_text;
+    ASSERT_CODE(statement_render(text, &n, &s), E_LIMIT);
+}
+END_TEST
+
+START_TEST(user_data_commits_to_a_statement)
+{
+    static const char text[] = "{\"type\":\"holdfast-statement\"}";
+    const size_t n = sizeof text - 1;
+    uint8_t data[STATEMENT_USER_DATA], bad[STATEMENT_USER_DATA + 1] = { 0 }, digest[32];
+    statement_user_data(data, text, n);
+    sha256(digest, text, n);
+    ck_assert_mem_eq(data, "HFS1\x1d\0\0\0", 8);
+    ck_assert_mem_eq(data + 8, digest, 32);
+    ASSERT_OK(statement_check(data, sizeof data, text, n));
+    ASSERT_CODE(statement_check(data, sizeof data, text, n - 1), E_AUTH);
+    ASSERT_CODE(statement_check(data, sizeof data - 1, text, n), E_FORMAT);
+    memcpy(bad, data, sizeof data);
+    ASSERT_CODE(statement_check(bad, sizeof bad, text, n), E_FORMAT);
+    for (size_t i = 0; i < sizeof data; i++) {
+        memcpy(bad, data, sizeof data);
+        bad[i] ^= 1;
+        ASSERT_CODE(statement_check(bad, sizeof data, text, n), i < 4 ? E_FORMAT : E_AUTH);
+    }
+    static const char huge[STATEMENT_MAX + 1] = { 0 };
+    statement_user_data(data, huge, sizeof huge);
+    ASSERT_CODE(statement_check(data, sizeof data, huge, sizeof huge), E_AUTH);
+}
+END_TEST
+
+START_TEST(the_service_is_in_a_pcr)
+{
+    uint8_t id[32], pcr[SERVICE_PCR_LEN], want[48];
+    /* SHA-384 of 48 zero bytes and 32 bytes 0x11, by another implementation. */
+    hex_must(want, sizeof want, "edf7399101576c1cf4b63bf6655e285ef11579a94097a9513a2f03ebfd19ba284dc88a6a4e8518eea2d5ec1f6a3d6009");
+    memset(id, 0x11, 32);
+    statement_service_pcr(pcr, id);
+    ck_assert_mem_eq(pcr, want, 48);
+}
+END_TEST
+
 static Suite *policy_suite(void)
 {
-    return CHECK_SUITE("policy", the_document_is_fixed_to_the_byte, a_record_comes_back_as_it_was, every_other_record_is_refused);
+    return CHECK_SUITE("policy", a_statement_is_fixed_to_the_byte, user_data_commits_to_a_statement, the_service_is_in_a_pcr, the_document_is_fixed_to_the_byte, a_record_comes_back_as_it_was, every_other_record_is_refused);
 }
 CHECK_MAIN(policy_suite)
