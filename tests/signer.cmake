@@ -1,5 +1,5 @@
 # Tests of the script engine; those of the keys and of emulation are in signer_keys.cmake.
-add_executable(vector_run vector_run.c vector_text.c vector_script.c vector_tx.c vector_hash.c)
+add_executable(vector_run vector_run.c vector_text.c vector_script.c vector_tx.c vector_assets.c vector_hash.c)
 target_link_libraries(vector_run PRIVATE hf_script PkgConfig::JANSSON m)
 
 # hf_vectors(KIND FILE): one published file, relative to vectors/bitcoin; skipped where it is not there.

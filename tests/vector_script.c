@@ -8,10 +8,8 @@
 /* The key without a known secret that Core's macros use (BIP341). */
 static const char NUMS[] = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
 
-struct row { struct span sig, pubkey, witness; uint32_t witness_count; int64_t amount; uint8_t output[32]; int parity; };
-
 /* A witness item: hex, or a macro. The script comes before its control block. */
-static struct span item(size_t n, struct row *row, const char *text)
+static struct span item(size_t n, struct script_row *row, const char *text)
 {
     struct span key = hex_text(n, NUMS, 64);
     if (strncmp(text, "#SCRIPT#", 8) == 0) {
@@ -31,7 +29,7 @@ static struct span item(size_t n, struct row *row, const char *text)
     return hex_text(n, text, strlen(text));
 }
 
-static void read_witness(size_t n, struct row *row, const json_t *list)
+static void read_witness(size_t n, struct script_row *row, const json_t *list)
 {
     size_t count = json_array_size(list);
     if (count == 0)
@@ -44,7 +42,7 @@ static void read_witness(size_t n, struct row *row, const json_t *list)
     row->amount = row_btc(json_array_get(list, count - 1));
 }
 
-static struct span read_pubkey(size_t n, struct row *row, const char *text)
+static struct span read_pubkey(size_t n, struct script_row *row, const char *text)
 {
     if (!strstr(text, "#TAPROOTOUTPUT#"))
         return row_asm(n, text);
@@ -54,7 +52,7 @@ static struct span read_pubkey(size_t n, struct row *row, const char *text)
 }
 
 /* Core's crediting and spending transactions. */
-static enum script_error run_row(struct run *r, const struct row *row, uint64_t flags)
+enum script_error script_row_run(struct script_engine *engine, const struct script_row *row)
 {
     struct tx_in in = { .vout = UINT32_MAX, .sequence = UINT32_MAX, .script_sig = { (const uint8_t *)"\0\0", 2 } };
     struct tx_out out = { row->amount, row->pubkey };
@@ -67,10 +65,29 @@ static enum script_error run_row(struct run *r, const struct row *row, uint64_t 
     struct script_result res;
     if (tx_id(spend_in.txid, &credit).code || sighash_cache_make(&cache, &spend, &out).code)
         broken(0, "no memory");
-    err e = script_verify(r->engine, &res, &cache, 0, row->pubkey.p, row->pubkey.n, flags, NULL);
+    err e = script_verify(engine, &res, &cache, 0, row->pubkey.p, row->pubkey.n, row->flags, NULL);
     if ((e.code == E_OK) != (res.error == SCRIPT_ERR_OK))
         broken(0, "code and error disagree");
     return res.error;
+}
+
+bool script_row_read(struct script_row *row, size_t n, const json_t *line)
+{
+    size_t at = 0;
+    *row = (struct script_row){ 0 };
+    if (json_array_size(line) < 4)
+        return false;
+    if (json_is_array(json_array_get(line, 0)))
+        read_witness(n, row, json_array_get(line, at++));
+    for (size_t i = 0; i < 3; i++)
+        row->texts[i] = row_text(n, json_array_get(line, at + i));
+    const char *comment = json_string_value(json_array_get(line, at + 4));
+    row->want = row_text(n, json_array_get(line, at + 3));
+    row->comment = comment ? comment : "";
+    row->sig = row_asm(n, row->texts[0]);
+    row->pubkey = read_pubkey(n, row, row->texts[1]);
+    row->flags = script_flags_fill(row_flags(n, row->texts[2]));
+    return true;
 }
 
 void run_script_tests(struct run *r)
@@ -78,20 +95,12 @@ void run_script_tests(struct run *r)
     size_t n;
     json_t *line;
     json_array_foreach(r->root, n, line) {
-        struct row row = { 0 };
-        size_t at = 0;
-        if (json_array_size(line) < 4)
-            continue;                         /* a comment */
-        if (json_is_array(json_array_get(line, 0)))
-            read_witness(n, &row, json_array_get(line, at++));
-        const char *sig = row_text(n, json_array_get(line, at)), *pubkey = row_text(n, json_array_get(line, at + 1));
-        const char *words = row_text(n, json_array_get(line, at + 2)), *want = row_text(n, json_array_get(line, at + 3));
-        const char *comment = json_string_value(json_array_get(line, at + 4));
-        row.sig = row_asm(n, sig);
-        row.pubkey = read_pubkey(n, &row, pubkey);
-        const char *got = script_error_name(run_row(r, &row, script_flags_fill(row_flags(n, words))));
-        verdict(r, strcmp(got, want) == 0, n, "got %s, expected %s: %s | %s | %s | %s", got, want, sig, pubkey, words,
-                comment ? comment : "");
+        struct script_row row;
+        if (!script_row_read(&row, n, line))
+            continue;
+        const char *got = script_error_name(script_row_run(r->engine, &row));
+        verdict(r, strcmp(got, row.want) == 0, n, "got %s, expected %s: %s | %s | %s | %s", got, row.want, row.texts[0],
+                row.texts[1], row.texts[2], row.comment);
         row_done();
     }
 }

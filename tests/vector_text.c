@@ -85,6 +85,16 @@ uint64_t row_flags(size_t row, const char *text)
     return all;
 }
 
+const char *flag_words(uint64_t flags)
+{
+    static char text[2048];
+    size_t n = 0;
+    text[0] = 0;
+    for (; flags; flags &= flags - 1)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? "," : "", script_flag_name(flags));
+    return text;
+}
+
 int64_t row_btc(const json_t *v)
 {
     return (int64_t)llround(json_number_value(v) * 1e8);

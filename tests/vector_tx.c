@@ -1,4 +1,4 @@
-/* tx_valid.json, tx_invalid.json, and script assets: whole transactions, and how flags may matter.
+/* tx_valid.json and tx_invalid.json: whole transactions, and how flags may matter.
  *
  * A rule is a soft fork or a policy: a flag may only ever forbid more. So a valid transaction
  * stays valid when flags are taken away, an invalid one invalid when flags are added; and the
@@ -14,8 +14,6 @@
 #define NEW_RULES \
     (SCRIPT_CTV | SCRIPT_CAT | SCRIPT_CSFS | SCRIPT_INTERNALKEY | SCRIPT_TEMPLATEHASH | SCRIPT_APO | SCRIPT_PAIRCOMMIT)
 enum { RANDOM_TRIES = 16 };
-
-struct spend { size_t row; struct tx *tx; struct tx_out *spent; struct sighash_cache cache; };
 
 /* The same sequence in every run. */
 static uint64_t next_random(void)
@@ -62,16 +60,6 @@ static bool read_spend(struct spend *s, size_t row, const json_t *line)
     if (sighash_cache_make(&s->cache, s->tx, s->spent).code)
         broken(row, "no memory");
     return true;
-}
-
-static const char *flag_words(uint64_t flags)
-{
-    static char text[2048];
-    size_t n = 0;
-    text[0] = 0;
-    for (; flags; flags &= flags - 1)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? "," : "", script_flag_name(flags));
-    return text;
 }
 
 /* A fourth column of flags that always count, and a fifth: flags excluded only matter together. */
@@ -239,125 +227,6 @@ void run_tx_invalid(struct run *r)
             continue;
         const char *why = check_invalid(r, n, line);
         verdict(r, !why, n, "%s (%s)", why ? why : "", json_string_value(json_array_get(line, 2)));
-        row_done();
-    }
-}
-
-/* ---- script assets ---- */
-
-/* Every set of consensus flags that can be: all subsets in which each has what it needs. */
-struct sets { size_t n; uint64_t at[1024]; };
-
-static struct sets consensus_sets(uint64_t rules)
-{
-    struct sets s = { 0 };
-    uint64_t all = SCRIPT_FLAGS_CONSENSUS | rules, sub = 0;
-    do {
-        if (sub == script_flags_trim(sub) && s.n < sizeof s.at / sizeof *s.at)
-            s.at[s.n++] = sub;
-        sub = (sub - all) & all;              /* the next subset */
-    } while (sub);
-    return s;
-}
-
-static void read_assets_spend(struct spend *s, size_t n, const json_t *entry)
-{
-    struct span bytes = row_hex(n, json_object_get(entry, "tx"));
-    const json_t *prevouts = json_object_get(entry, "prevouts");
-    *s = (struct spend){ .row = n, .tx = row_tx(n, &bytes) };
-    if (!s->tx || json_array_size(prevouts) != s->tx->in_count)
-        broken(n, "no transaction, or not as many spent outputs as inputs");
-    s->spent = row_room(s->tx->in_count * sizeof *s->spent);
-    for (size_t i = 0; i < s->tx->in_count; i++) {
-        struct span out = row_hex(n, json_array_get(prevouts, i));
-        if (tx_outs_parse(&s->spent[i], 1, out.p, out.n).code)
-            broken(n, "spent output %zu does not parse", i);
-    }
-}
-
-static void set_input(struct spend *s, uint32_t index, const json_t *with)
-{
-    const json_t *list = json_object_get(with, "witness");
-    size_t count = json_array_size(list);
-    struct span *items = row_room((count + 1) * sizeof *items);
-    for (size_t i = 0; i < count; i++)
-        items[i] = row_hex(s->row, json_array_get(list, i));
-    struct tx_in *in = &s->tx->in[index];
-    in->script_sig = row_hex(s->row, json_object_get(with, "scriptSig"));
-    in->witness = row_witness(items, count);
-    in->witness_count = (uint32_t)count;
-    if (sighash_cache_make(&s->cache, s->tx, s->spent).code)
-        broken(s->row, "no memory");
-}
-
-struct asset { struct spend s; uint32_t index; uint64_t flags; bool final; const char *comment; };
-
-static bool one_set(struct run *r, const struct asset *a, uint64_t flags, struct script_result *res)
-{
-    const struct span *script = &a->s.spent[a->index].script;
-    return script_verify(r->engine, res, &a->s.cache, a->index, script->p, script->n, flags, NULL).code == E_OK;
-}
-
-static void check_success(struct run *r, const struct asset *a, const struct sets *sets)
-{
-    struct script_result res = { 0 };
-    uint64_t bad = 0;
-    bool good = true;
-    for (size_t i = 0; i < sets->n && good; i++) {
-        if (!a->final && (sets->at[i] & ~a->flags))
-            continue;
-        good = one_set(r, a, sets->at[i], &res);
-        bad = sets->at[i];
-    }
-    verdict(r, good, a->s.row, "%s: success fails with %s under %s", a->comment, script_error_name(res.error), flag_words(bad));
-}
-
-static void check_failure(struct run *r, const struct asset *a, const struct sets *sets)
-{
-    struct script_result res = { 0 };
-    uint64_t bad = 0;
-    bool good = true;
-    for (size_t i = 0; i < sets->n && good; i++) {
-        if (a->flags & ~sets->at[i])
-            continue;
-        good = !one_set(r, a, sets->at[i], &res);
-        bad = sets->at[i];
-    }
-    verdict(r, good, a->s.row, "%s: failure succeeds under %s", a->comment, flag_words(bad));
-}
-
-static uint64_t rules_of(const json_t *root)
-{
-    uint64_t all = 0;
-    size_t n;
-    json_t *entry;
-    json_array_foreach(root, n, entry)
-        all |= row_flags(n, row_text(n, json_object_get(entry, "flags")));
-    return all & NEW_RULES;
-}
-
-void run_assets(struct run *r)
-{
-    size_t n;
-    json_t *entry;
-    struct sets sets = consensus_sets(rules_of(r->root));
-    json_array_foreach(r->root, n, entry) {
-        const json_t *success = json_object_get(entry, "success"), *failure = json_object_get(entry, "failure");
-        const char *comment = json_string_value(json_object_get(entry, "comment"));
-        struct asset a = { .comment = comment ? comment : "", .final = json_is_true(json_object_get(entry, "final")) };
-        a.index = (uint32_t)json_integer_value(json_object_get(entry, "index"));
-        a.flags = row_flags(n, row_text(n, json_object_get(entry, "flags")));
-        read_assets_spend(&a.s, n, entry);
-        if (a.index >= a.s.tx->in_count)
-            broken(n, "no such input");
-        if (success) {
-            set_input(&a.s, a.index, success);
-            check_success(r, &a, &sets);
-        }
-        if (failure) {
-            set_input(&a.s, a.index, failure);
-            check_failure(r, &a, &sets);
-        }
         row_done();
     }
 }
