@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -18,6 +21,9 @@
 #include "core/mem.h"
 
 enum { HEADER_BYTES_MAX = 32 << 10 };
+/* What every name resolves to: 192.0.2.1, in a block that is never assigned (RFC 5737). */
+static const uint32_t NO_ADDRESS = 0xc0000201;
+#define NO_ADDRESS_TEXT "192.0.2.1"
 
 struct http {
     CURL *curl;
@@ -73,6 +79,18 @@ static curl_socket_t on_open(void *self, curlsocktype purpose, struct curl_socka
     (void)address;
     /* The second call of one request (another address, a retry) finds -1. */
     return h->fd < 0 ? CURL_SOCKET_BAD : take_fd(&h->fd);
+}
+
+/* libcurl 7.88 (Debian 12's) connects even the descriptor that on_socket() calls connected
+ * (curl issue 10626, mended in 8.0). This definition stands before the C library's: for the
+ * address that is no address it says what libcurl should have known, and no system call is made. */
+int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t n)
+{
+    struct sockaddr_in to = { 0 };
+    memcpy(&to, address.__sockaddr__, n < sizeof to ? n : sizeof to);
+    if (to.sin_family == AF_INET && ntohl(to.sin_addr.s_addr) == NO_ADDRESS)
+        return 0;
+    return (int)syscall(SYS_connect, fd, address.__sockaddr__, n);
 }
 
 static int on_socket(void *self, curl_socket_t fd, curlsocktype purpose)
@@ -263,7 +281,7 @@ static err set_request(struct http *h, struct curl_slist **headers, struct curl_
 {
     char url[512], name[ARN_HOST_MAX + 32];
     int n = snprintf(url, sizeof url, "%s://%s:%u%s", q->tls ? "https" : "http", q->host, q->port, q->path);
-    int m = snprintf(name, sizeof name, "%s:%u:192.0.2.1", q->host, q->port);
+    int m = snprintf(name, sizeof name, "%s:%u:" NO_ADDRESS_TEXT, q->host, q->port);
     if (n < 0 || (size_t)n >= sizeof url || m < 0 || (size_t)m >= sizeof name)
         FAIL(E_LIMIT, "URL too long");
     TRY(set_headers(headers, q));
