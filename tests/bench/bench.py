@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # name -> command; {build} and {here} are filled in.
 BENCHES = {
     "seal": ["{build}/tests/bench_seal"],
+    "script": ["{build}/tests/bench_script"],
     "start": [sys.executable, "{here}/bench_start.py", "{build}"],
 }
 
