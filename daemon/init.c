@@ -20,7 +20,7 @@
 #include "diskcrypt/image.h"
 #include "keystore/nsm.h"
 
-enum { WEB_STOP_MS = 8000, DISK_STOP_MS = 120000, EXIT_KILLED = 80, EXIT_STALLED = 81 };
+enum { WEB_STOP_MS = 8000, DISK_STOP_MS = 120000, SUSPECT_MS = 500, EXIT_KILLED = 80, EXIT_STALLED = 81 };
 
 uint64_t init_now_ms(void)
 {
@@ -123,30 +123,65 @@ static void on_term(struct init *in)
     stop_next(in, STOPPING_WEB, ROLE_WEB, WEB_STOP_MS);
 }
 
-/* Was this death expected, repaired, or the end of the enclave? */
+/* Was this death part of stopping? */
+static bool expected(struct init *in, const struct child *c, int how)
+{
+    if (!WIFEXITED(how) || WEXITSTATUS(how) != 0) return false;
+    if (in->stage == STOPPING_WEB && c->role == ROLE_WEB) {
+        stop_next(in, STOPPING_DISK, ROLE_DISK, DISK_STOP_MS);
+        return true;
+    }
+    if (in->stage == STOPPING_DISK && c->role == ROLE_DISK) {
+        end(in, 0);
+        return true;
+    }
+    return false;
+}
+
+static void blame(struct init *in, enum role_id role, const char *what, int status)
+{
+    log_error("role %s died (%s): the enclave ends", role_name(role), what);
+    end(in, status);
+}
+
+/* A dying role's channels close before init hears of its death, so a peer that ends
+ * because of that may be reported first: wait a moment for the one to blame. */
+static void suspect(struct init *in, enum role_id role)
+{
+    if (in->suspect.set) return;
+    in->suspect.set = true;
+    in->suspect.role = role;
+    in->suspect.until_ms = init_now_ms() + SUSPECT_MS;
+}
+
 static void on_death(struct init *in, struct child *c, int how)
 {
-    bool clean = WIFEXITED(how) && WEXITSTATUS(how) == 0;
+    char what[48];
+    const bool lost_peer = WIFEXITED(how) && WEXITSTATUS(how) == role_exit_status((err){ E_CLOSED });
+    const bool repaired = (role_table[c->role].flags & ROLE_RESTART) != 0;
     c->pid = 0;
     fd_close(&c->control);
-    if (clean && in->stage == STOPPING_WEB && c->role == ROLE_WEB) {
-        stop_next(in, STOPPING_DISK, ROLE_DISK, DISK_STOP_MS);
-        return;
-    }
-    if (clean && in->stage == STOPPING_DISK && c->role == ROLE_DISK) {
-        end(in, 0);
-        return;
-    }
-    char what[48];
+    if (expected(in, c, how)) return;
     if (WIFSIGNALED(how)) snprintf(what, sizeof what, "signal %d%s", WTERMSIG(how), WTERMSIG(how) == SIGSYS ? " (forbidden system call)" : "");
     else snprintf(what, sizeof what, "exit status %d", WEXITSTATUS(how));
-    if (role_table[c->role].flags & ROLE_RESTART && in->stage == RUNNING) {
+    if (repaired && (in->stage != RUNNING || in->suspect.set)) return;
+    if (repaired) {
         log_warn("role %s %u died (%s): starting it again", role_name(c->role), c->instance, what);
         if (!spawn_again(in, c).code) return;
     }
-    if (role_table[c->role].flags & ROLE_RESTART && in->stage != RUNNING) return;
-    log_error("role %s died (%s): the enclave ends", role_name(c->role), what);
-    end(in, WIFEXITED(how) && WEXITSTATUS(how) ? WEXITSTATUS(how) : EXIT_KILLED);
+    if (lost_peer && !repaired) suspect(in, c->role);
+    else blame(in, c->role, what, WIFEXITED(how) && WEXITSTATUS(how) ? WEXITSTATUS(how) : EXIT_KILLED);
+}
+
+static void check_deadlines(struct init *in)
+{
+    uint64_t now = init_now_ms();
+    if (in->ended) return;
+    if (in->suspect.set && now >= in->suspect.until_ms) blame(in, in->suspect.role, "a peer was gone", role_exit_status((err){ E_CLOSED }));
+    else if (in->stage != RUNNING && now > in->stage_until_ms) {
+        log_error("stopping took too long; what was not sealed is lost");
+        end(in, EXIT_STALLED);
+    }
 }
 
 /* By pid, never any child: image_mkfs() waits for one of its own. */
@@ -185,14 +220,12 @@ static void on_frame(struct init *in, struct child *c)
 
 static void turn(struct init *in)
 {
-    if (in->stage != RUNNING && !in->ended && init_now_ms() > in->stage_until_ms) {
-        log_error("stopping took too long; what was not sealed is lost");
-        end(in, EXIT_STALLED);
-    }
+    check_deadlines(in);
+    if (in->ended) return;
     struct pollfd fds[1 + CHILDREN_MAX] = { { .fd = in->signals, .events = POLLIN } };
     for (unsigned i = 0; i < in->count; i++)
         fds[1 + i] = (struct pollfd){ .fd = in->children[i].control, .events = POLLIN };
-    int wait = in->stage == RUNNING ? 60000 : 200;
+    int wait = in->stage == RUNNING && !in->suspect.set ? 60000 : 100;
     if (poll(fds, 1 + in->count, wait) < 0 && errno != EINTR) MUST(!"poll");
     if (fds[0].revents) {
         on_signals(in);                        /* may have replaced channels: poll again before reading them */

@@ -31,6 +31,11 @@ struct init {
     int           image_fd;
     enum { RUNNING, STOPPING_WEB, STOPPING_DISK } stage;
     uint64_t      stage_until_ms;
+    struct {                         /* a role that ended because a peer was gone: the cause may still be on its way */
+        bool          set;
+        enum role_id  role;
+        uint64_t      until_ms;
+    } suspect;
     bool          ended;
     int           status;          /* what init_run() returns once ended */
 };
