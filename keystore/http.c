@@ -5,25 +5,22 @@
  * that later requests open no descriptor of their own. */
 #include "keystore/http.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include "core/buf.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "keystore/connect.h"
 
 enum { HEADER_BYTES_MAX = 32 << 10 };
-/* What every name resolves to: 192.0.2.1, in a block that is never assigned (RFC 5737). */
-static const uint32_t NO_ADDRESS = 0xc0000201;
-#define NO_ADDRESS_TEXT "192.0.2.1"
 
 struct http {
     CURL *curl;
@@ -64,6 +61,9 @@ static void *wiping_realloc(void *p, size_t n)
 
 err http_warm_up(void)
 {
+    /* This also makes the linker take connect.c: the answer of libc's would be another. */
+    const struct sockaddr_in nobody = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(CONNECT_NOBODY) };
+    MUST(connect_knowing(-1, (const void *)&nobody, sizeof nobody) == 0);
     /* With this set, libcurl would write TLS session keys to a file. */
     (void)unsetenv("SSLKEYLOGFILE");
     CURLcode c = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, strdup, calloc);
@@ -79,18 +79,6 @@ static curl_socket_t on_open(void *self, curlsocktype purpose, struct curl_socka
     (void)address;
     /* The second call of one request (another address, a retry) finds -1. */
     return h->fd < 0 ? CURL_SOCKET_BAD : take_fd(&h->fd);
-}
-
-/* libcurl 7.88 (Debian 12's) connects even the descriptor that on_socket() calls connected
- * (curl issue 10626, mended in 8.0). This definition stands before the C library's: for the
- * address that is no address it says what libcurl should have known, and no system call is made. */
-int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t n)
-{
-    struct sockaddr_in to = { 0 };
-    memcpy(&to, address.__sockaddr__, n < sizeof to ? n : sizeof to);
-    if (to.sin_family == AF_INET && ntohl(to.sin_addr.s_addr) == NO_ADDRESS)
-        return 0;
-    return (int)syscall(SYS_connect, fd, address.__sockaddr__, n);
 }
 
 static int on_socket(void *self, curl_socket_t fd, curlsocktype purpose)
@@ -281,7 +269,7 @@ static err set_request(struct http *h, struct curl_slist **headers, struct curl_
 {
     char url[512], name[ARN_HOST_MAX + 32];
     int n = snprintf(url, sizeof url, "%s://%s:%u%s", q->tls ? "https" : "http", q->host, q->port, q->path);
-    int m = snprintf(name, sizeof name, "%s:%u:" NO_ADDRESS_TEXT, q->host, q->port);
+    int m = snprintf(name, sizeof name, "%s:%u:" CONNECT_NOBODY, q->host, q->port);
     if (n < 0 || (size_t)n >= sizeof url || m < 0 || (size_t)m >= sizeof name)
         FAIL(E_LIMIT, "URL too long");
     TRY(set_headers(headers, q));
