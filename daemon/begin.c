@@ -97,6 +97,7 @@ err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z)
     TRY(keyring_service_root(&ring.service_root, *z, ring.service_id));
     TRY(keyring_build_root(&build_root, *z, g->key_arn, g->blockhash));
     secret_drop(z);
+    TRY(keeper_bind_service(k, ring.service_id));
     TRY(give_master(k, public, &ring, g, profile));
     TRY(write_record(&w, &ring, build_root, g, public));
     TRY(give_disk(k, &ring, true, g, record, w.len));
@@ -132,6 +133,7 @@ err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n)
     TRY(profile_from_text(&profile, r.genesis.profile));
     TRY(keeper_tell(k, PHASE_DERIVING));
     TRY(open_keyring(k, &ring, &r, id, profile));
+    TRY(keeper_bind_service(k, ring.service_id));
     TRY(keeper_tell(k, PHASE_RESTORING));
     TRY(give_master(k, public, &ring, &r.genesis, profile));
     if (memcmp(public, r.public_key, 33) != 0) FAIL(E_AUTH, "the public key in the service record is not the master's");

@@ -103,8 +103,11 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
 }
 
 #define ALWAYS (IN(PHASE_STARTING) | IN(PHASE_AWAITING_SETUP) | IN(PHASE_DERIVING) | IN(PHASE_RESTORING) | IN(PHASE_SERVING))
-static const struct msg_rule web_rules[] = { { KEEPER_SETUP, 45, 512, ALWAYS, 0, on_setup } };
-static const struct msg_table web_table = { web_rules, 1 }, fetch_table = { NULL, 0 };
+static const struct msg_rule web_rules[] = {
+    { KEEPER_SETUP, 45, 512, ALWAYS, 0, on_setup },
+    { KEEPER_ATTEST, 5, 5 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_attest },
+};
+static const struct msg_table web_table = { web_rules, sizeof web_rules / sizeof *web_rules }, fetch_table = { NULL, 0 };
 
 /* What does the parent hold? Only that decides what this boot is: a service to be
  * opened, or none, and then a genesis has to be asked for explicitly. */

@@ -26,6 +26,11 @@ err keeper_derive(struct keeper *k, secret **z, const char *arn, const uint8_t b
 /* begin.c: make a service, or open the one in `record`. */
 err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z);
 err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n);
+/* attest.c: answer KEEPER_ATTEST. */
+err keeper_on_attest(void *self, int fd, const struct msg *m, int *pass);
+/* Extend PCR16 with the service id and lock it, or find it so: from here on, every document of
+ * this boot names the service. Fails: E_STATE (it holds something else), as the NSM's calls. */
+err keeper_bind_service(const struct keeper *k, const uint8_t service_id[static 32]);
 /* Tell web (and, through init, the log) where we are. */
 err keeper_tell(struct keeper *k, enum phase phase);
 

@@ -8,7 +8,7 @@
  *
  *     web.c        the loop, accepting, stopping            web_json.c, web_sign.c  what clients send
  *     web_http.c   collecting requests, giving answers      web_text.c              what they get
- *     web_jobs.c   queues and channels to the peers         web_api.c               the route table
+ *     web_jobs.c   queues and channels to the peers         web_api.c, web_attest.c the route table
  */
 #ifndef DAEMON_WEB_H
 #define DAEMON_WEB_H
@@ -150,5 +150,9 @@ bool web_busy(const struct web *w);
 void web_route_find(const struct web_route **route, const char **allow, const char *method, const char *path);
 bool web_content_type_json(const char *value);              /* application/json, application/x+json; parameters allowed */
 extern const char web_text_415[], web_text_413[];
+
+/* ---- web_attest.c: handlers of their routes ---- */
+void web_run_attestation(struct web *w, struct web_request *r);
+void web_run_statement(struct web *w, struct web_request *r);
 
 #endif

@@ -319,6 +319,8 @@ static const struct web_route routes[] = {
     { "GET",  "/settings",        0,          false, run_settings },
     { "GET",  "/status",          0,          false, run_status },
     { "GET",  "/requests",        0,          false, run_requests },
+    { "GET",  "/attestation",     0,          false, web_run_attestation },
+    { "GET",  "/statement",       0,          false, web_run_statement },
     { "POST", "/setup",           SETUP_BODY, true,  run_setup },
     { "POST", "/seal",            0,          false, run_seal },
     { "POST", "/verify-and-sign", SIGN_BODY,  true,  run_sign },

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/hash.h"
 #include "core/mem.h"
 
 /* ---- pieces ---- */
@@ -201,6 +202,30 @@ size_t web_status_body(uint8_t **out, const struct web_status *s)
     name_number(&w, ",\"body\":", 4u << 20);
     name_number(&w, ",\"weight\":", s->state && s->state->settings.limited ? s->state->settings.max_weight : TX_MAX_WEIGHT);
     wr_text(&w, "}}");
+    return done(out, &room, &w);
+}
+
+/* ---- attestation ---- */
+
+/* The statement is plain ASCII JSON: as a JSON text it grows by its quotation marks alone. */
+size_t web_attested_body(uint8_t **out, const uint8_t *doc, size_t doc_len, const uint8_t *text, size_t text_len)
+{
+    BYTES room = NULL;
+    BYTES coded = NULL;
+    uint8_t digest[32];
+    const size_t cap = SMALL + base64_size(doc_len) + 2 * text_len;
+    *out = NULL;
+    if (mem_new(&room, cap).code || mem_new(&coded, base64_size(doc_len) + text_len + 1).code) return 0;
+    struct wr w = wr_of(room, cap);
+    base64_from((char *)coded, doc, doc_len);
+    name_string(&w, "{\"document\":", (char *)coded);
+    memcpy(coded, text, text_len);
+    coded[text_len] = 0;
+    name_string(&w, ",\"statement\":", (char *)coded);
+    sha256(digest, text, text_len);
+    wr_text(&w, ",\"statement_sha256\":");
+    put_quoted_hex(&w, digest, sizeof digest);
+    wr_text(&w, "}");
     return done(out, &room, &w);
 }
 

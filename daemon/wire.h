@@ -28,6 +28,8 @@ enum wire_type {
     KEEPER_SETUP = 0x20, /* wire_setup -> KEEPER_SETUP_IS: u8 enum setup_verdict                  */
     KEEPER_SETUP_IS,
     KEEPER_STATE,        /* keeper -> web, unasked, at every change: wire_state                    */
+    KEEPER_ATTEST,       /* u8 with a document, var nonce (<= 512; empty: none) -> KEEPER_ATTESTED | MSG_ERROR */
+    KEEPER_ATTESTED,     /* var attestation document (empty when not asked for), var state statement */
 
     /* web <-> judge */
     JUDGE_SIGN = 0x30,   /* u64 request id, then the request as signer/emulate.h lays it out -> JUDGE_VERDICT */

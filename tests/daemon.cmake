@@ -2,3 +2,4 @@
 hf_unit(role_frames SOURCES role_frames.c LIBS hf_support hf_daemon TIMEOUT 300)
 hf_unit(unit_daemon_book SOURCES unit_daemon_book.c LIBS hf_support hf_daemon)
 hf_unit(unit_daemon_config SOURCES unit_daemon_config.c LIBS hf_support hf_daemon)
+hf_unit(unit_daemon_attest SOURCES unit_daemon_attest.c LIBS hf_support hf_daemon hf_sim_nsm)

@@ -245,6 +245,9 @@ static const struct bad {
     { "keeper: short setup", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_SETUP, 10, FRAME },
     { "keeper: malformed setup", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_SETUP, 60, FRAME },
     { "keeper: long setup", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_SETUP, 900, FRAME },
+    { "keeper: short question to attest", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_ATTEST, 4, FRAME },
+    { "keeper: malformed question to attest", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_ATTEST, 6, FRAME },
+    { "keeper: a nonce that is too long", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_ATTEST, 518, FRAME },
     { "keeper: unknown from web", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, SIGN_MASTER, 41, FRAME },
     { "keeper: fetch speaks unasked", ROLE_KEEPER, keeper_awaiting, ROLE_FETCH, FETCH_DERIVED, 40, FRAME },
     { "keeper: sign speaks unasked", ROLE_KEEPER, keeper_awaiting, ROLE_SIGN, SIGN_PUBLIC, 33, FRAME },
@@ -252,6 +255,7 @@ static const struct bad {
     { "web: unknown from the keeper", ROLE_WEB, fresh, ROLE_KEEPER, 0x7777, 0, FRAME },
     { "web: short state", ROLE_WEB, fresh, ROLE_KEEPER, KEEPER_STATE, 10, FRAME },
     { "web: setup answered unasked", ROLE_WEB, fresh, ROLE_KEEPER, KEEPER_SETUP_IS, 1, FRAME },
+    { "web: attested unasked", ROLE_WEB, fresh, ROLE_KEEPER, KEEPER_ATTESTED, 8, FRAME },
     { "web: short disk state", ROLE_WEB, fresh, ROLE_DISK, DISK_STATE, 10, FRAME },
     { "web: endless from book", ROLE_WEB, fresh, ROLE_BOOK, BOOK_LISTED, 0, ENDLESS },
     { "web: the keeper is gone", ROLE_WEB, fresh, ROLE_KEEPER, 0, 0, GONE },
@@ -301,6 +305,9 @@ START_TEST(the_table_is_symmetric)
             ck_assert_int_eq((role_table[a].talks_to & 1u << b) != 0, (role_table[b].talks_to & 1u << a) != 0);
     ck_assert(!(role_table[ROLE_WEB].talks_to & 1u << ROLE_SIGN));
     ck_assert(!(role_table[ROLE_FETCH].talks_to & ~(1u << ROLE_KEEPER)));
+    /* Any holder of the security module could lock PCRs and attest to anything. */
+    for (int a = ROLE_INIT; a < ROLES; a++)
+        ck_assert_int_eq((role_table[a].gets & 1u << (GIVE_NSM - GIVE_LISTEN)) != 0, a == ROLE_KEEPER);
 }
 END_TEST
 

@@ -22,6 +22,8 @@
  *     1004 wrong sequence  1005 an input that is not there  1006 wrong type  1007 odd text  1008 twice
  *     others: signs each input with two or more witness items, with 64 times (input + 1), and keeps
  *     an annex that begins with 50 00. The keeper's verdict is the number behind `verdict:` in key_id.
+ * Asked to attest, the keeper's document is `doc` and the nonce, its statement {"s":"\\"}; with a nonce
+ * of one byte 0 it answers MSG_ERROR.
  */
 #include <errno.h>
 #include <poll.h>
@@ -167,6 +169,25 @@ static void say_disk(struct peer *p, bool mounted)
     must(msg_send(p->disk, DISK_STATE, 0, body, w.len, 5000), "disk");
 }
 
+static void answer_attest(struct peer *p, const struct msg *m)
+{
+    static const char text[] = "{\"s\":\"\\\\\"}";
+    uint8_t doc[3 + 512] = "doc", body[640];
+    struct rd r = rd_of(m->body, m->len);
+    struct wr w = wr_of(body, sizeof body);
+    size_t n = 0;
+    const uint8_t document = rd_u8(&r), *nonce = rd_var(&r, 512, &n);
+    must(rd_end(&r, "KEEPER_ATTEST"), "attest");
+    if (n == 1 && nonce[0] == 0) {
+        must(msg_send_error(p->keeper, m, (err){ E_IO }), "attest");
+        return;
+    }
+    if (n) memcpy(doc + 3, nonce, n);
+    wr_var(&w, doc, document ? 3 + n : 0);
+    wr_var(&w, text, sizeof text - 1);
+    must(msg_send(p->keeper, KEEPER_ATTESTED, m->seq, body, w.len, 5000), "attest");
+}
+
 static void answer_setup(struct peer *p, const struct msg *m)
 {
     struct rd r = rd_of(m->body, m->len);
@@ -299,7 +320,8 @@ static void serve(struct peer *p, int *fd)
         fd_close(fd);
         return;
     }
-    if (fd == &p->keeper) answer_setup(p, &m);
+    if (fd == &p->keeper && m.type == KEEPER_ATTEST) answer_attest(p, &m);
+    else if (fd == &p->keeper) answer_setup(p, &m);
     else if (fd == &p->disk) answer_disk(p, &m);
     else if (fd == &p->book) answer_book(p, &m);
     else if (fd == &p->control) { if (m.type != CTL_READY) die("not ready"); }

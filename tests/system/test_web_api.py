@@ -1,6 +1,8 @@
 """What the routes of the role `web` answer.
 
     test_web_api.py PATH/TO/web_peer [unittest arguments]"""
+import base64
+import hashlib
 import json
 import threading
 import time
@@ -55,6 +57,25 @@ class Gets(Base):
         self.assertEqual(status["disk"]["backend"], "loop")
         self.assertIsNone(status["disk"]["sealed_at"])
         self.assertEqual(status["limits"]["weight"], 400000)
+
+    def test_attestation(self):
+        self.peer.tell(f"state {AWAITING}")
+        text = '{"s":"\\\\"}'
+        for path, doc in (("/attestation", b"doc"), ("/attestation?nonce=61Ab", b"doca\xab"),
+                          ("/attestation?format=json&nonce=" + "62" * 512, b"doc" + b"b" * 512)):
+            answer = self.peer.ask("GET", path)
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"))
+            self.assertEqual(answer.json(), {"document": base64.b64encode(doc).decode(), "statement": text,
+                                             "statement_sha256": hashlib.sha256(text.encode()).hexdigest()})
+        answer = self.peer.ask("GET", "/attestation?nonce=00ff&format=cose")
+        self.assertEqual((answer.status, answer.headers["Content-Type"], answer.body), (200, "application/cose", b"doc\0\xff"))
+        answer = self.peer.ask("GET", "/statement")
+        self.assertEqual((answer.status, answer.headers["Content-Type"], answer.body), (200, "application/json", text.encode()))
+        for query in ("nonce=", "nonce=6", "nonce=zz", "nonce=0x61", "nonce=" + "61" * 513, "format=cbor", "format=", "format=JSON", "nonce=%36%31"):
+            self.assert_error(self.peer.ask("GET", "/attestation?" + query), 400)
+        self.assert_error(self.peer.ask("GET", "/attestation?nonce=00"), 500)      # the keeper could not
+        self.assert_error(self.peer.ask("POST", "/attestation"), 405)
+        self.assert_alive()
 
     def test_health_is_text(self):
         answer = self.peer.ask("GET", "/health")
