@@ -41,7 +41,7 @@ err  kms_key_make(struct kms_key *out, const char *region, const char *account, 
 /* Write DIR/keys/ID.json, mode 0600. */
 err  kms_key_save(const struct kms_key *k, const char *dir);
 /* Find by key ARN or key id, as KeyId takes them (no alias is ever there).
- * Fails: E_ABSENT, E_FORMAT (neither form, or a file that is not a key). */
+ * Fails: E_ABSENT (none of that name, or not the name of a key), E_FORMAT (its file is not a key's), E_IO. */
 err  kms_key_load(struct kms_key *out, const char *dir, const char *key_id);
 /* Each region a key of DIR is in. */
 err  kms_key_regions(json_t **out, const char *dir);

@@ -139,9 +139,10 @@ err kms_key_load(struct kms_key *out, const char *dir, const char *key_id)
     size_t n = 0;
     struct arn named = { .text = "" };
     memset(out, 0, sizeof *out);
-    if (strncmp(key_id, "arn:", 4) == 0) TRY(arn_parse(&named, key_id, strlen(key_id)));
+    /* What is not the name of a key, such as an alias, is no key's name. */
+    if (strncmp(key_id, "arn:", 4) == 0 && arn_parse(&named, key_id, strlen(key_id)).code) return (err){ E_ABSENT };
     const char *id = named.text[0] ? named.key_id : key_id;
-    if (!is_id(id)) FAIL(E_FORMAT, "not a key id");
+    if (!is_id(id)) return (err){ E_ABSENT };
     TRY(key_path(path, dir, id));
     TRY(file_read(&text, &n, path, KEY_FILE_MAX));
     TRY(parse_key(out, text, n));

@@ -41,7 +41,6 @@ static err find_key(struct kms_call *c)
     kms_key_drop(&c->key);
     enum err_code code = kms_key_load(&c->key, c->server->dir, id).code;
     if (code == E_ABSENT) return kms_refuse(c, "NotFoundException", "Key '%.200s' does not exist", id);
-    if (code == E_FORMAT && !c->key.arn.text[0]) return kms_refuse(c, "NotFoundException", "Invalid keyId '%.200s'", id);
     if (code) return (err){ code };
     if (strcmp(c->key.arn.region, c->region) != 0) return kms_refuse(c, "NotFoundException", "Invalid arn %s", c->key.arn.region);
     return OK;
