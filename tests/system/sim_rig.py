@@ -51,6 +51,17 @@ def cbor(value):
     return head(5, len(value)) + b"".join(cbor(k) + cbor(v) for k, v in value.items())
 
 
+def amz_date(seconds=None):
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+
+
+def sign(method, path, headers, body, date, region, service, credentials):
+    """The Authorization header for these headers, all of them signed."""
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return sigv4.authorization(method.encode(), pairs, body, date.encode(), region.encode(), service.encode(),
+                               credentials["AccessKeyId"].encode(), credentials["SecretAccessKey"].encode(), path.encode()).decode()
+
+
 def policy(*statements):
     return {"Version": "2012-10-17", "Statement": [{"Principal": {"AWS": "*"}, "Resource": "*", **s} for s in statements]}
 
@@ -77,10 +88,21 @@ class Sim(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        """Every service must end by itself, with 0, after whatever the tests sent it (a sanitizer speaks up here)."""
         for p in cls.procs:
-            p.kill()
-            p.wait()
+            p.terminate()
+        codes = []
+        for p in cls.procs:
+            try:
+                codes.append(p.wait(20))
+            except subprocess.TimeoutExpired:
+                p.kill()
+                codes.append(p.wait())
+        logs = [cls.path(f) for f in os.listdir(cls.dir) if f.endswith(".log")]
+        tail = "" if not any(codes) else "\n".join(open(f, errors="replace").read()[-3000:] for f in logs)
         shutil.rmtree(cls.dir)
+        if any(codes):
+            raise AssertionError(f"the services ended with {codes}\n{tail}")
 
     @classmethod
     def path(cls, *parts):
@@ -153,13 +175,12 @@ class Sim(unittest.TestCase):
              credentials=None, signed_date=None, path="/"):
         """A signed call; the named arguments spoil it in one way each."""
         c = credentials or self.credentials
-        date = sigv4.amz_date(at)
+        date = amz_date(at)
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Host": "kms.us-east-1.amazonaws.com", "Content-Type": "application/x-amz-json-1.1", "X-Amz-Date": date,
                    "X-Amz-Target": "TrentService." + operation, "X-Amz-Security-Token": c["Token"]}
         signed = {k: v for k, v in headers.items() if k not in drop}
-        headers["Authorization"] = sigv4.authorization(method, path, "", signed, body, signed_date or date, region, service,
-                                                       c["AccessKeyId"], c["SecretAccessKey"])
+        headers["Authorization"] = sign(method, path, signed, body, signed_date or date, region, service, c)
         headers.update(unsigned or {})
         return self.post(*(alter(headers, body) if alter else (headers, body)), method, path)
 

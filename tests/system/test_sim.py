@@ -14,9 +14,8 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
-import sigv4
-from sim_rig import PCR0, PEER, PUBLIC, SHARED, SIM, SPKI, TREE, Sim, policy, spki
+sys.path.insert(0, HERE)
+from sim_rig import PCR0, PEER, PUBLIC, SHARED, SIM, SPKI, TREE, Sim, amz_date, policy, spki
 
 VECTORS = os.environ.get("HOLDFAST_VECTORS") or os.environ.get("HOLDFAST_VECTORS_DIR", "")
 OTHER = "6f" * 48
@@ -127,7 +126,7 @@ class Signatures(Sim):
         self.describe("InvalidSignatureException", "Signature not yet current: ", at=now + 330)
         for near in (-270, 270):
             self.assertEqual(self.call("DescribeKey", {"KeyId": self.open_key}, at=now + near)[0], 200)
-        self.describe("InvalidSignatureException", "Date in Credential scope", signed_date=sigv4.amz_date(now - 86400))
+        self.describe("InvalidSignatureException", "Date in Credential scope", signed_date=amz_date(now - 86400))
 
     def test_scope(self):
         self.describe("InvalidSignatureException", "valid region", region="eu-west-1")
