@@ -7,6 +7,8 @@ hf_unit(unit_keystore_cms SOURCES unit_keystore_cms.c keystore_envelope.c LIBS h
 hf_unit(unit_keystore_nsm SOURCES unit_keystore_nsm.c LIBS hf_support hf_keystore hf_sim_nsm)
 hf_unit(unit_keystore_forge SOURCES unit_keystore_forge.c keystore_chain.c LIBS hf_support hf_attest)
 hf_unit(unit_keystore_cose SOURCES unit_keystore_cose.c LIBS hf_support hf_attest)
+hf_unit(unit_keystore_hpke SOURCES unit_keystore_hpke.c LIBS hf_support hf_channel WRAP random_bytes)
+hf_unit(unit_keystore_channel SOURCES unit_keystore_channel.c LIBS hf_support hf_channel)
 hf_unit(fault_keystore SOURCES fault_keystore.c LIBS hf_faults hf_keystore hf_sim_nsm WRAP ${HF_FAULT_WRAP})
 
 hf_fuzz(cose LIBS hf_attest REACH cose.certificates cose.verified cose.request cose.response)

@@ -12,7 +12,7 @@ MAY_INCLUDE = {
     "core": [],
     "keystore": ["core"], "diskcrypt": ["core"], "signer": ["core"], "policy": ["core"],
     "daemon": ["core", "keystore", "diskcrypt", "signer", "policy"],
-    "parent": ["core", "diskcrypt/manifest.h", "diskcrypt/chunk.h", "keystore/attest.h", "keystore/cose.h",
+    "parent": ["core", "diskcrypt/manifest.h", "diskcrypt/chunk.h", "keystore/attest.h", "keystore/cose.h", "keystore/channel.h",
                "signer/address.h", "signer/taproot.h", "signer/ec.h", "signer/tx.h"],
     "sim": ["core", "keystore/attest.h", "keystore/cose.h", "keystore/nsm_codec.h", "keystore/arn.h", "keystore/sigv4.h",
             "keystore/cbor.h"],
@@ -22,7 +22,7 @@ SECRET_HEADERS = ["core/secret.h", "core/crypto.h", "core/sandbox.h"]
 
 # Header prefix of a library -> the files that may name it.
 LIBRARIES = {
-    r"openssl/": ["core/hash.c", "core/crypto.c", "keystore/nums.c", "keystore/recipient.c", "keystore/envelope.c",
+    r"openssl/": ["core/hash.c", "core/crypto.c", "core/aead.c", "keystore/hpke.c", "keystore/nums.c", "keystore/recipient.c", "keystore/envelope.c",
                   "keystore/attest_verify.c", "keystore/cose.c", "keystore/http.c", "sim/"],
     r"libcryptsetup": ["diskcrypt/luks.c"],
     r"cbor\.h": ["keystore/cbor.c", "keystore/cose.c"],
