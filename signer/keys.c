@@ -1,9 +1,11 @@
 #include "signer/keys.h"
 #include <secp256k1.h>
+#include <secp256k1_ecdh.h>
 #include <secp256k1_extrakeys.h>
 #include <secp256k1_schnorrsig.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/crypto.h"
 #include "core/hash.h"
 #include "core/mem.h"
 #include "signer/child.h"
@@ -214,6 +216,32 @@ err signer_sign(struct signer *s, uint8_t sig[static 64], const struct sign_requ
     err e = sign(s, sig, q, aux_rand);
     mem_wipe(aux_rand, sizeof aux_rand);
     return e;
+}
+
+/* In libsecp256k1's form of a hash function: the whole point, as it is. */
+static int both_coordinates(unsigned char *out, const unsigned char *x, const unsigned char *y, void *unused)
+{
+    (void)unused;
+    memcpy(out, x, 32);
+    memcpy(out + 32, y, 32);
+    return 1;
+}
+
+err signer_agree(struct signer *s, secret **key, const uint8_t *point, size_t n)
+{
+    static const char salt[] = "confidential-script-salt", info[] = "Middleware encryption key";
+    SECRET shared = NULL;
+    secp256k1_pubkey peer;
+    *key = NULL;
+    if (!secp256k1_ec_pubkey_parse(s->ctx, &peer, point, n))
+        FAIL(E_FORMAT, "a client's key of %zu bytes is no point", n);
+    TRY(secret_new(&shared, 64));
+    TRY(blind(s->ctx));
+    int done = secp256k1_ecdh(s->ctx, secret_reveal(shared), &peer, secret_peek(s->master), both_coordinates, NULL);
+    stack_wipe();
+    if (!done)
+        FAIL(E_FORMAT, "there is no shared point");
+    return hkdf_sha256(key, 32, shared, salt, sizeof salt - 1, info, sizeof info - 1);
 }
 
 #ifdef HOLDFAST_TEST_ENTRIES

@@ -3,9 +3,11 @@
  * Only the role `sign` links this. The key lives in the arena, so do the child
  * keys and libsecp256k1's copies of them while they are in use. It signs one kind
  * of thing: a BIP341 key-path message with SIGHASH_DEFAULT, for an output that the
- * key itself derives. It is never given a digest. */
+ * key itself derives. It is never given a digest. And it agrees on session keys with
+ * clients of the earlier systems, whose protocol uses the same key for both. */
 #ifndef SIGNER_KEYS_H
 #define SIGNER_KEYS_H
+#include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
 #include "core/secret.h"
@@ -29,6 +31,12 @@ void signer_public(const struct signer *s, uint8_t out[static 33]);
  * another input than q->index), E_DENIED (the output key is not ours), E_MEMORY (the arena is full),
  * E_IO (no randomness, or the signature did not verify: then the machine cannot be trusted, and the role must end). */
 err  signer_sign(struct signer *s, uint8_t sig[static 64], const struct sign_request *q);
+
+/* The session key that the earlier systems' encrypted endpoint shares with the owner of `point` (33 or
+ * 65 bytes): HKDF-SHA256, salt `confidential-script-salt`, info `Middleware encryption key`, of X || Y of
+ * master * point. Fixed salt and info: nobody gets the point itself, or a key for another use.
+ * Constant time in the master key. Out: *key, 32 bytes. Fails: E_FORMAT (no point of the curve), E_MEMORY, E_IO. */
+err  signer_agree(struct signer *s, secret **key, const uint8_t *point, size_t n);
 
 #ifdef HOLDFAST_TEST_ENTRIES
 /* The same with given randomness, for published vectors. Not in production builds. */

@@ -43,6 +43,9 @@ DOOR(secp256k1_keypair_create, (const void *c, uint8_t *pair, const uint8_t *key
      PUBLIC_BYTES(pair + PAIR_PUBLIC_AT, PAIR_SIZE - PAIR_PUBLIC_AT))
 DOOR(secp256k1_keypair_xonly_tweak_add, (const void *c, uint8_t *pair, const uint8_t *t), (c, pair, t),
      PUBLIC_BYTES(pair + PAIR_PUBLIC_AT, PAIR_SIZE - PAIR_PUBLIC_AT))
+DOOR(secp256k1_ecdh,
+     (const void *c, uint8_t *out, const void *point, const uint8_t *key, void *hash, void *more),
+     (c, out, point, key, hash, more), (void)0)
 DOOR(secp256k1_schnorrsig_sign32,
      (const void *c, uint8_t *sig, const uint8_t *msg, const uint8_t *pair, const uint8_t *aux),
      (c, sig, msg, pair, aux), PUBLIC_BYTES(sig, 64))
@@ -80,6 +83,16 @@ static int sign_all(struct signer *s)
     return 0;
 }
 
+/* The shared point stays secret on its way through HKDF, and so does the session key. */
+static int agree(struct signer *s)
+{
+    SECRET key = NULL;
+    uint8_t client[33];
+    signer_public(s, client);
+    client[0] ^= 1;
+    return signer_agree(s, &key, client, sizeof client).code != E_OK;
+}
+
 int main(int argc, char **argv)
 {
     if (!UNDER_VALGRIND) {
@@ -95,7 +108,7 @@ int main(int argc, char **argv)
     SIGNER s = NULL;
     if (signer_open(&s, &master).code)
         return 2;
-    int bad = sign_all(s);
+    int bad = sign_all(s) | agree(s);
     signer_close(&s);
     printf(bad ? "signing failed\n" : "signed\n");
     return bad;

@@ -82,6 +82,29 @@ START_TEST(fault_sign)
 }
 END_TEST
 
+START_TEST(fault_agree)
+{
+    SIGNER s = NULL;
+    uint8_t client[33];
+    unsigned long n = 0;
+    open_with(&s, 1);
+    signer_public(s, client);
+    for (;;) {
+        SECRET key = NULL;
+        calls = 0, fail_at = ++n;
+        err e = signer_agree(s, &key, client, sizeof client);
+        if (calls < fail_at) {
+            ck_assert_int_eq(e.code, E_OK);
+            break;
+        }
+        ck_assert(e.code == E_IO || e.code == E_MEMORY);
+        ck_assert_ptr_null(key);
+        ck_assert_uint_eq(secret_count(), 1);
+    }
+    ck_assert_uint_eq(n, 4);               /* the point, the blinding, the key, and the clean run */
+}
+END_TEST
+
 START_TEST(fault_open)
 {
     for (unsigned long n = 1;; n++) {
@@ -235,6 +258,7 @@ static Suite *fault_signer_keys(void)
     TCase *t = tcase_create("faults");
     tcase_add_checked_fixture(t, before, after);
     tcase_add_test(t, fault_sign);
+    tcase_add_test(t, fault_agree);
     tcase_add_test(t, fault_open);
     tcase_add_test(t, verifies_before_answering);
     tcase_add_test(t, tweak_above_the_order);

@@ -17,7 +17,7 @@ hf_unit(unit_signer_address SOURCES unit_signer_address.c LIBS hf_address hf_emu
 
 # Timing: no branch and no address may depend on the master key.
 set(CT_DOORS secp256k1_ec_pubkey_create secp256k1_ec_seckey_tweak_add secp256k1_keypair_create
-  secp256k1_keypair_xonly_tweak_add secp256k1_schnorrsig_sign32)
+  secp256k1_keypair_xonly_tweak_add secp256k1_schnorrsig_sign32 secp256k1_ecdh)
 add_executable(ct_signer ct_signer.c)
 target_link_libraries(ct_signer PRIVATE hf_keys hf_emulate)
 foreach(f ${CT_DOORS})

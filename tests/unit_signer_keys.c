@@ -25,6 +25,36 @@ START_TEST(vectors)
 }
 END_TEST
 
+/* The earlier systems' encrypted endpoint: the master key of bytes 1, a client's key of bytes 3. */
+START_TEST(agrees)
+{
+    static const char want[] = "87fc0891fa088506eb1f0abf551832e2c6d61bacaab16bca8f792bcbd45240e2";
+    uint8_t client[33], both[65] = { 0 };
+    SIGNER s = NULL;
+    SIGNER other = NULL;
+    SECRET key = NULL;
+    SECRET back = NULL;
+    open_with(&s, 1);
+    open_with(&other, 3);
+    signer_public(other, client);
+    check_hex(client, 33, "02531fe6068134503d2723133227c867ac8fa6c83c537e9a44c3c5bdbdcb1fe337");
+    ASSERT_OK(signer_agree(s, &key, client, sizeof client));
+    check_hex(secret_peek(key), 32, want);
+    /* From the other side, and with the point written in full. */
+    case_hex(both, sizeof both, "04" "1b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f"
+                                "70beaf8f588b541507fed6a642c5ab42dfdf8120a7f639de5122d47a69a8e8d1");
+    ASSERT_OK(signer_agree(other, &back, both, sizeof both));
+    ck_assert(secret_eq(key, back));
+    secret_drop(&key);
+    both[64] ^= 1;                           /* beside the curve */
+    ASSERT_CODE(signer_agree(other, &key, both, sizeof both), E_FORMAT);
+    for (size_t n = 0; n < 33; n++) ASSERT_CODE(signer_agree(s, &key, client, n), E_FORMAT);
+    client[0] = 5;
+    ASSERT_CODE(signer_agree(s, &key, client, sizeof client), E_FORMAT);
+    ck_assert_ptr_null(key);
+}
+END_TEST
+
 START_TEST(fresh_randomness)
 {
     SIGNER s = NULL;
@@ -268,6 +298,7 @@ static Suite *signer_keys(void)
     TCase *t = tcase_create("keys");
     tcase_add_checked_fixture(t, before, after);
     tcase_add_loop_test(t, vectors, 0, SIGNER_CASE_COUNT);
+    tcase_add_test(t, agrees);
     tcase_add_test(t, fresh_randomness);
     tcase_add_test(t, public_and_secret_agree);
     tcase_add_test(t, child_keys);
