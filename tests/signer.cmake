@@ -53,3 +53,19 @@ target_link_libraries(bench_script PRIVATE hf_script hf_support PkgConfig::SECP 
 foreach(f xonly_pubkey_parse schnorrsig_verify xonly_pubkey_tweak_add_check ecdsa_verify)
   target_link_options(bench_script PRIVATE -Wl,--wrap=secp256k1_${f})
 endforeach()
+
+# Random tapscripts with every rule on, against the model in Python.
+add_test(NAME model_tapscript_random COMMAND Python3::Interpreter
+  ${CMAKE_CURRENT_SOURCE_DIR}/models/tapscript_random.py 250 1 $<TARGET_FILE:vector_run>)
+set_tests_properties(model_tapscript_random PROPERTIES TIMEOUT 300)
+
+# Runs of headers: made and judged in Python, judged in C; once more with hashes that need no work.
+add_executable(header_run header_run.c)
+target_link_libraries(header_run PRIVATE hf_script)
+add_executable(header_run_soft header_run.c)
+target_compile_definitions(header_run_soft PRIVATE HEADERS_SOFT)
+target_link_options(header_run_soft PRIVATE -Wl,--wrap=sha256d)
+target_link_libraries(header_run_soft PRIVATE hf_script)
+add_test(NAME signer_headers COMMAND Python3::Interpreter -B ${CMAKE_CURRENT_SOURCE_DIR}/header_run.py
+  $<TARGET_FILE:header_run> $<TARGET_FILE:header_run_soft>)
+set_tests_properties(signer_headers PROPERTIES TIMEOUT 300)
