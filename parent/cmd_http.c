@@ -6,7 +6,7 @@
 
 #include "core/buf.h"
 #include "core/mem.h"
-#include "parent/http.h"
+#include "parent/ask.h"
 #include "parent/say.h"
 
 #define DEFAULT_URL "http://127.0.0.1:8000"
@@ -85,6 +85,9 @@ static enum exits ask(const struct call *c, json_t **body, const struct http_req
     value = NULL;
     return EXIT_DONE;
 }
+
+enum exits call_ask(const struct call *c, json_t **body, const struct http_request *r) { return ask(c, body, r); }
+enum exits call_unreached(const struct call *c, err e, const struct http_answer *a) { return unreached(c, e, a); }
 
 static enum exits show(const struct call *c, json_t **body)
 {

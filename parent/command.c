@@ -81,6 +81,19 @@ static enum exits usage(const struct call *c, const char *what, const char *word
     return say_failure(c, EXIT_USAGE, NULL, hint, "%s: %s%s", c->command->name, what, word);
 }
 
+static bool repeatable(const struct option_row *o)
+{
+    const size_t n = o->value ? strlen(o->value) : 0;
+    return n > 3 && strcmp(o->value + n - 3, "...") == 0;
+}
+
+static enum exits repeat(struct call *c, const char *value, const char *word)
+{
+    if (c->repeated_count == REPEATED_MAX) return usage(c, "given too often: ", word);
+    c->repeated[c->repeated_count++] = value;
+    return EXIT_DONE;
+}
+
 /* --name VALUE or --name=VALUE. Out: moves *i when the value is the next word. */
 static enum exits take_option(struct call *c, int *i, int argc, char **argv)
 {
@@ -90,13 +103,13 @@ static enum exits take_option(struct call *c, int *i, int argc, char **argv)
         const struct option_row *o = &c->command->options[k];
         if (strlen(o->name) != n || memcmp(o->name, word, n) != 0) continue;
         /* The last one winning would hide a slip in a script. */
-        if (c->values[k]) return usage(c, "given twice: ", argv[*i]);
+        if (c->values[k] && !repeatable(o)) return usage(c, "given twice: ", argv[*i]);
         if (!o->value && equals) return usage(c, "takes no value: ", argv[*i]);
         if (!o->value) c->values[k] = "";
         else if (equals) c->values[k] = equals + 1;
         else if (*i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0) c->values[k] = argv[++*i];
         else return usage(c, "needs a value: ", argv[*i]);
-        return EXIT_DONE;
+        return repeatable(o) ? repeat(c, c->values[k], argv[*i]) : EXIT_DONE;
     }
     return usage(c, "no such option: ", argv[*i]);
 }

@@ -8,9 +8,11 @@
 #include <stddef.h>
 #include "parent/exits.h"
 
-enum { OPTIONS_MAX = 12, OPERANDS_MAX = 1 };
+enum { OPTIONS_MAX = 16, OPERANDS_MAX = 2, REPEATED_MAX = 40 };
 
-struct option_row { const char *name, *value, *help; };      /* name without --; value NULL: a flag */
+/* name without --; value NULL: a flag; a value that ends in `...`: may be given again and again
+ * (one such option per command). */
+struct option_row { const char *name, *value, *help; };
 
 struct call;
 struct command {
@@ -26,6 +28,8 @@ struct call {
     const struct command *command;
     bool json;
     const char *values[OPTIONS_MAX];                         /* in the order of the options; "" for a flag given */
+    const char *repeated[REPEATED_MAX];                      /* of the option that may be given again */
+    size_t repeated_count;
     const char *operands[OPERANDS_MAX];
     size_t operand_count;
 };
@@ -42,5 +46,6 @@ enum exits command_main(int argc, char **argv, const struct command *commands, s
 extern const struct command run_command, backups_command, address_command;
 extern const struct command status_command, seal_command, setup_command, public_key_command;
 extern const struct command settings_command, requests_command, sign_command;
+extern const struct command verify_command, pcr_command, eif_command;
 
 #endif

@@ -5,16 +5,17 @@ _holdfast()
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run status setup public-key settings sign requests seal backups address help --help --version'
+        words='run status setup public-key settings sign requests seal backups address verify pcr eif help --help --version'
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
     case $before in
-        --config) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --config | --document | --image | --statement | --kernel | --ramdisk | --certificate) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --store) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
-        --key | --blockhash | --max-weight | --limit | --public-key | --root | --script | --backup-root) return ;;
+        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --pcr | --max-age | --at | --nonce | --cmdline) return ;;
+        --root) [ "$command" = verify ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
     case $command in
         run) words='--config --check' ;;
@@ -24,10 +25,13 @@ _holdfast()
         sign) words='--url' ;;
         backups) words='--store --config' ;;
         address) words='--public-key --root --script --backup-root --network' ;;
-        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups address' -- "$current"); return ;;
+        verify) words='--url --document --pcr --image --root --allow-debug --max-age --at --nonce --statement' ;;
+        pcr) words='--kernel --cmdline --ramdisk --certificate' ;;
+        eif) words='inspect' ;;
+        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups address verify pcr eif' -- "$current"); return ;;
         *) return ;;
     esac
-    if [ "$command" = sign ] && [ "${current#-}" = "$current" ]; then
+    if { [ "$command" = sign ] || [ "$command" = pcr ] || [ "$before" = inspect ]; } && [ "${current#-}" = "$current" ]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
     fi

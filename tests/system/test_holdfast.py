@@ -20,7 +20,8 @@ def run(*args, stdin=b"", tty=False):
     return out.returncode, out.stdout.decode(), out.stderr.decode()
 
 
-COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "seal", "backups", "address"]
+COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "seal", "backups", "address",
+            "verify", "pcr", "eif"]
 ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
           ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]
 KEY = "031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f"
