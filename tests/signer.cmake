@@ -69,3 +69,9 @@ target_link_libraries(header_run_soft PRIVATE hf_script)
 add_test(NAME signer_headers COMMAND Python3::Interpreter -B ${CMAKE_CURRENT_SOURCE_DIR}/header_run.py
   $<TARGET_FILE:header_run> $<TARGET_FILE:header_run_soft>)
 set_tests_properties(signer_headers PROPERTIES TIMEOUT 300)
+
+hf_unit(unit_signer_headers SOURCES unit_signer_headers.c LIBS hf_script hf_support)
+hf_fuzz(headers LIBS hf_script REACH headers.raw headers.retargeted headers.checkpoint)
+if(HOLDFAST_FUZZ)
+  target_link_options(fuzz_headers PRIVATE -Wl,--wrap=sha256d)
+endif()
