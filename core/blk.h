@@ -16,6 +16,8 @@ struct blk {
     err      (*next_data)(struct blk *, uint64_t *from, uint64_t *to, uint64_t at);
 };
 void blk_close(struct blk **b);
+/* Is [at, at + n) inside? For those who implement a blk. Fails: E_LIMIT. */
+err  blk_in_bounds(uint64_t size, size_t n, uint64_t at);
 #define BLK __attribute__((cleanup(blk_close))) struct blk *
 
 /* Find the first run of bytes at or after `at` that may be other than zero; what is

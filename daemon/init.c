@@ -108,7 +108,7 @@ static struct child *find(struct init *in, enum role_id role)
 }
 
 /* Stop in order: no new requests, then the last seal, then everybody. */
-static void stop_next(struct init *in, int stage, enum role_id who, uint64_t limit_ms)
+static void stop_next(struct init *in, enum stage stage, enum role_id who, uint64_t limit_ms)
 {
     in->stage = stage;
     in->stage_until_ms = init_now_ms() + limit_ms;
@@ -165,11 +165,11 @@ static void on_death(struct init *in, struct child *c, int how)
     if (WIFSIGNALED(how)) snprintf(what, sizeof what, "signal %d%s", WTERMSIG(how), WTERMSIG(how) == SIGSYS ? " (forbidden system call)" : "");
     else snprintf(what, sizeof what, "exit status %d", WEXITSTATUS(how));
     if (repaired && (in->stage != RUNNING || in->suspect.set)) return;
-    if (repaired) {
+    if (repaired && !lost_peer) {
         log_warn("role %s %u died (%s): starting it again", role_name(c->role), c->instance, what);
         if (!spawn_again(in, c).code) return;
     }
-    if (lost_peer && !repaired) suspect(in, c->role);
+    if (lost_peer) suspect(in, c->role);
     else blame(in, c->role, what, WIFEXITED(how) && WEXITSTATUS(how) ? WEXITSTATUS(how) : EXIT_KILLED);
 }
 
@@ -226,7 +226,8 @@ static void turn(struct init *in)
     for (unsigned i = 0; i < in->count; i++)
         fds[1 + i] = (struct pollfd){ .fd = in->children[i].control, .events = POLLIN };
     int wait = in->stage == RUNNING && !in->suspect.set ? 60000 : 100;
-    if (poll(fds, 1 + in->count, wait) < 0 && errno != EINTR) MUST(!"poll");
+    int n = poll(fds, 1 + in->count, wait);
+    MUST(n >= 0 || errno == EINTR);
     if (fds[0].revents) {
         on_signals(in);                        /* may have replaced channels: poll again before reading them */
         return;

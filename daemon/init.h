@@ -21,6 +21,8 @@ struct child {
     unsigned     restarts;
 };
 
+enum stage { RUNNING, STOPPING_WEB, STOPPING_DISK };
+
 struct image;
 struct init {
     struct daemon_config config;
@@ -29,7 +31,7 @@ struct init {
     int           signals, listener, nsm;
     struct image *image;
     int           image_fd;
-    enum { RUNNING, STOPPING_WEB, STOPPING_DISK } stage;
+    enum stage    stage;
     uint64_t      stage_until_ms;
     struct {                         /* a role that ended because a peer was gone: the cause may still be on its way */
         bool          set;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "core/log.h"
 #include "core/mem.h"
@@ -25,6 +26,14 @@ void loop_add_judges(struct loop *l, const struct msg_table *table)
     for (unsigned i = 0; i < JUDGES_MAX; i++) loop_add(l, &l->env->judge[i], table, true);
 }
 
+/* Nothing may be said here unasked; but a peer may be gone, and that is another thing. */
+static err unexpected(int fd)
+{
+    uint8_t one;
+    if (recv(fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) return (err){ E_CLOSED };
+    FAIL(E_STATE, "a frame on a channel where none is expected");
+}
+
 /* One readable channel. A peer that may be restarted and closed its end is
  * forgotten until init hands over the new one. */
 static err serve_one(struct loop *l, struct loop_source *s)
@@ -34,7 +43,7 @@ static err serve_one(struct loop *l, struct loop_source *s)
         s->first = NULL;
         return take(l->self);
     }
-    if (!s->table) FAIL(E_STATE, "a frame, or the end, on a channel where nothing is expected");
+    if (!s->table) return unexpected(*s->fd);
     err e = msg_serve(s->table, &s->seen, *l->state, l->self, *s->fd, l->room, l->cap, FRAME_DEADLINE_MS);
     if (e.code == E_CLOSED && s->may_close) {
         fd_close(s->fd);
