@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include "core/err.h"
 
-enum { JSON_DEPTH_MAX = 16, JSON_SIZE_MAX = 512 << 10 };
+enum { JSON_DEPTH_MAX = 16, JSON_SIZE_MAX = 2 << 20 };
 #define JSON __attribute__((cleanup(json_drop))) json_t *
 void json_drop(json_t **j);
 
