@@ -9,11 +9,10 @@
 
 enum { ANSWER = NSM_RESPONSE_MAX + STATEMENT_MAX + 16 };
 
-/* The key that clients encrypt to, as public_key of the document. Null until the API channel exists. */
+/* The key that clients encrypt to (docs/wire/channel.md), as public_key of the document. */
 static struct bytes channel_key(const struct keeper *k)
 {
-    (void)k;
-    return (struct bytes){ NULL, 0 };
+    return (struct bytes){ k->shown.channel_key, sizeof k->shown.channel_key };
 }
 
 /* All from what web was told last, so that no client sees two accounts of the state. */

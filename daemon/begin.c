@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/keeper.h"
+#include "daemon/secure.h"
 #include "keystore/master.h"
 
 enum { SIGN_MS = 10000, DISK_MS = 600000, MAX_WEIGHT_DEFAULT = 4000000 };
@@ -68,6 +69,8 @@ static err start_signing(struct keeper *k, const struct keyring *ring, const str
     s->settings.max_weight = g->max_weight;
     memcpy(s->settings.key_id, g->key_arn, sizeof s->settings.key_id);
     memcpy(s->settings.blockhash, g->blockhash, 32);
+    TRY(secure_service(k->secure, ring));
+    TRY(secure_show(k->secure, s));
     return keeper_tell(k, PHASE_SERVING);
 }
 

@@ -13,6 +13,7 @@ const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("service", "name", service_name, "the service's name; part of its genesis document"),
     TEXT_KEY("service", "id", service_id, "service id in hex: open this service only, and never make one"),
     TEXT_KEY("service", "genesis", genesis, "open: the first caller of /setup decides; closed: /setup is refused"),
+    TEXT_KEY("service", "setup", setup, "open: /setup comes as it likes; channel: over the encrypted channel only"),
     TEXT_KEY("service", "profile", profile, "derivation profile of a new service"),
     TEXT_KEY("web", "listen", web_listen, "address for clients: vsock:any:PORT, unix:PATH or tcp:HOST:PORT"),
     NUMBER_KEY("web", "connections", CONF_U64, web_connections, 1, 4096, "client connections at once, at most"),
@@ -39,6 +40,7 @@ static void defaults(struct daemon_config *c)
     memset(c, 0, sizeof *c);
     strcpy(c->service_name, "holdfast");
     strcpy(c->genesis, "open");
+    strcpy(c->setup, "open");
     strcpy(c->profile, "confidential-script-2");
     strcpy(c->web_listen, "vsock:any:8000");
     c->web_connections = 512;
@@ -65,6 +67,7 @@ static bool one_of(const char *value, const char *const *words)
 
 err daemon_config_read(struct daemon_config *out, const char *path)
 {
+    static const char *const setup[] = { "open", "channel", NULL };
     static const char *const genesis[] = { "open", "closed", NULL };
     static const char *const profiles[] = { "reproducible-key", "confidential-script-1", "confidential-script-2", NULL };
     static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
@@ -72,6 +75,7 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     defaults(out);
     TRY(conf_read(path, daemon_config_keys, daemon_config_count, out));
     if (!one_of(out->genesis, genesis)) FAIL(E_FORMAT, "%s: [service] genesis is open or closed, not `%s`", path, out->genesis);
+    if (!one_of(out->setup, setup)) FAIL(E_FORMAT, "%s: [service] setup is open or channel, not `%s`", path, out->setup);
     if (!one_of(out->profile, profiles)) FAIL(E_FORMAT, "%s: [service] profile: no profile is called `%s`", path, out->profile);
     if (!one_of(out->log_level, levels)) FAIL(E_FORMAT, "%s: [log] level is debug, info, warn or error", path);
     if (strcmp(out->disk_backend, "loop") != 0) FAIL(E_FORMAT, "%s: [disk] backend is loop", path);

@@ -1,5 +1,6 @@
 /* keeper: derives the keys, opens and seals the keyring, and asks the security
- * module. It parses CMS and its own messages, nothing of a client's. */
+ * module; it opens and seals what clients send encrypted. It parses CMS and
+ * its own messages, nothing of a client's. */
 #include "daemon/keeper.h"
 
 #include <string.h>
@@ -9,10 +10,11 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/roles.h"
+#include "daemon/secure.h"
 #include "keystore/arn.h"
 
 #define IN(phase) (1u << (phase))
-enum { DISK_MS = 600000, FRAME = 1024 };
+enum { DISK_MS = 600000 };
 
 err keeper_warm_up(struct role_env *env)
 {
@@ -106,6 +108,9 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
 static const struct msg_rule web_rules[] = {
     { KEEPER_SETUP, 45, 512, ALWAYS, 0, on_setup },
     { KEEPER_ATTEST, 5, 5 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_attest },
+    { KEEPER_SECURE, 34, 66 + SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD, ALWAYS, 0, secure_on_secure },
+    { KEEPER_CHANNEL, 1, CHANNEL_ASK_MORE + SECURE_PLAIN_MAX, ALWAYS, 0, secure_on_channel },
+    { KEEPER_SEAL, 11, MSG_MAX, ALWAYS, 0, secure_on_seal },
 };
 static const struct msg_table web_table = { web_rules, sizeof web_rules / sizeof *web_rules }, fetch_table = { NULL, 0 };
 
@@ -132,14 +137,19 @@ static err boot(struct keeper *k)
 err keeper_main(struct role_env *env)
 {
     RECIPIENT recipient = env->warm;
-    struct keeper k = { .env = env, .recipient = recipient };
-    uint8_t room[FRAME];
+    SECURE secure = NULL;
+    BYTES room = NULL;
+    /* Of these 8 MiB only the pages that frames fill are ever real. */
+    TRY(mem_new(&room, MSG_MAX));
+    TRY(secure_open(&secure));
+    struct keeper k = { .env = env, .recipient = recipient, .secure = secure };
+    TRY(secure_show(secure, &k.shown));
     TRY(nsm_from_fd(&k.nsm, env->given[GIVE_NSM - GIVE_LISTEN]));
     k.shown.simulated = k.nsm.simulated;
     memcpy(k.shown.profile, env->config.profile, sizeof k.shown.profile);
     if (k.nsm.simulated) log_warn("SIMULATED: attestation documents are not the hardware's; nothing here is protected from its host");
     TRY(boot(&k));
-    struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = sizeof room };
+    struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = MSG_MAX };
     loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);
     loop_add(&l, &env->peer[ROLE_FETCH], &fetch_table, true);
     loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);

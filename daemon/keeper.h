@@ -15,6 +15,7 @@ struct keeper {
     unsigned          state;             /* one of enum phase                          */
     struct nsm        nsm;
     struct recipient *recipient;
+    struct secure    *secure;            /* daemon/secure.h                            */
     struct wire_state shown;             /* what web was told last                     */
 };
 

@@ -1,4 +1,4 @@
-/* sign: holds the master key of the script signer and answers judges, nobody else. */
+/* sign: holds the master key of the script signer and answers judges; the keeper gets session keys from it. */
 #include <string.h>
 
 #include "core/log.h"
@@ -76,14 +76,27 @@ static err on_input(void *self, int fd, const struct msg *m, int *pass)
     return msg_send(fd, SIGN_INPUT_IS, m->seq, sig, sizeof sig, 5000);
 }
 
+/* Only the keeper may ask: what it gets opens one client's request, and seals the answer. */
+static err on_agree(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct sign *s = self;
+    SECRET key = NULL;
+    (void)pass;
+    err e = signer_agree(s->signer, &key, m->body, m->len);
+    if (e.code == E_FORMAT) return msg_send_error(fd, m, (err){ E_DENIED });
+    TRY(e);
+    return msg_send_secret(fd, SIGN_AGREED, m->seq, NULL, 0, key, 5000);
+}
+
 static const struct msg_rule judge_rules[] = {
     { SIGN_PARAMS, 0, 0, IN(KEYLESS) | IN(HOLDING) | IN(SERVING), 0, on_params },
     { SIGN_INPUT, SIGN_REQUEST_SIZE, SIGN_REQUEST_SIZE, IN(SERVING), 0, on_input },
 };
 static const struct msg_rule keeper_rules[] = {
     { SIGN_SERVE, 0, 0, IN(HOLDING), MSG_ONCE, on_serve },
+    { SIGN_AGREE, 33, 65, IN(SERVING), 0, on_agree },
 };
-static const struct msg_table judge_table = { judge_rules, 2 }, keeper_table = { keeper_rules, 1 };
+static const struct msg_table judge_table = { judge_rules, 2 }, keeper_table = { keeper_rules, 2 };
 
 /* Until the master is there, judges are answered that it is not: so they are
  * served while the keeper's channel is watched for its first frame. */

@@ -9,6 +9,7 @@
  *     web.c        the loop, accepting, stopping            web_json.c, web_sign.c  what clients send
  *     web_http.c   collecting requests, giving answers      web_text.c              what they get
  *     web_jobs.c   queues and channels to the peers         web_api.c, web_attest.c the route table
+ *     web_secure.c requests that come encrypted: the keeper opens them and seals the answers
  */
 #ifndef DAEMON_WEB_H
 #define DAEMON_WEB_H
@@ -19,6 +20,7 @@
 #include "core/msg.h"
 #include "daemon/role.h"
 #include "daemon/wire.h"
+#include "keystore/channel.h"
 
 enum {
     WEB_QUEUE      = 256,              /* requests waiting for one kind of peer, at most              */
@@ -37,6 +39,7 @@ struct web_route {
     const char *method, *path;
     size_t      cap;                   /* bytes of body, at most; 0: a body is read and ignored        */
     bool        json;                  /* 415 without a JSON content type                             */
+    bool        inner;                 /* may also come over the channel                              */
     void      (*run)(struct web *w, struct web_request *r);
 };
 
@@ -66,6 +69,16 @@ struct web_request {
     err                    (*on_answer)(struct web *w, struct web_request *r, const struct msg *m);
     void                   (*on_late)(struct web *w, struct web_request *r);   /* instead of the 503; may be NULL */
     struct web_request      *next;
+    bool                     queued;   /* it is in a queue */
+
+    /* A request that came encrypted (web_secure.c). The keys are the keeper's. */
+    uint64_t                 session;  /* the keeper's handle; 0: came in the clear */
+    bool                     channel;  /* over the channel, not in the earlier systems' way */
+    bool                     sealing;  /* its answer is being encrypted */
+    int                      sealed_status;
+    const char              *sealed_type;
+    char                     inner[CHANNEL_PATH_MAX + 1];   /* the channel's path, cut at its query */
+    const char              *query;    /* in `inner`; NULL: none */
 };
 
 /* ---- peers ---- */
@@ -98,7 +111,7 @@ struct web {
     unsigned           con_count, pending;   /* pending: requests complete and not yet answered in full */
     size_t             bodies;
     uint64_t           accept_ms, look_ms;   /* no accept, no look at deadlines before this */
-    bool               stopping;
+    bool               stopping, ending;     /* ending: nobody is left to ask */
     bool               has_state, has_disk;
     bool               awaited;              /* there was no service when the enclave started */
     struct wire_state  state;                /* as the keeper said last */
@@ -124,6 +137,8 @@ void web_answer_error(struct web_request *r, int status, const char *text);
 
 /* Put a message (taken) where the body was; false, and the message freed, when there is no room. */
 bool web_request_message(struct web_request *r, uint8_t *message, size_t n);
+/* The same with a body (taken), in place of message and body. */
+bool web_request_body(struct web_request *r, uint8_t *body, size_t n);
 
 /* ---- web_jobs.c ---- */
 void web_jobs_open(struct web *w);
@@ -150,6 +165,18 @@ bool web_busy(const struct web *w);
 void web_route_find(const struct web_route **route, const char **allow, const char *method, const char *path);
 bool web_content_type_json(const char *value);              /* application/json, application/x+json; parameters allowed */
 extern const char web_text_415[], web_text_413[];
+
+/* The value of an argument of the query, as it came, wherever the request came from; NULL: none. */
+const char *web_argument(struct web_request *r, const char *name, char *room, size_t cap);
+/* What clients hear while there is no key to work with: 0 when there is, else a status and *text. */
+int  web_not_serving(const struct web *w, const char **text);
+
+/* ---- web_secure.c ---- */
+void web_run_secure(struct web *w, struct web_request *r);       /* POST /secure/verify-and-sign */
+void web_run_channel(struct web *w, struct web_request *r);      /* POST /v1/channel */
+void web_run_channel_key(struct web *w, struct web_request *r);  /* GET /v1/channel */
+/* The answer (body taken) to a request that came encrypted goes to the keeper first. */
+void web_secure_answer(struct web_request *r, int status, const char *type, uint8_t *body, size_t n);
 
 /* ---- web_attest.c: handlers of their routes ---- */
 void web_run_attestation(struct web *w, struct web_request *r);

@@ -12,7 +12,8 @@
 
 /* Seconds until a client hears 503. A derivation waits for KMS, a seal for the parent. */
 enum { SIGN_SECONDS = 30, SETUP_SECONDS = 150, SEAL_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
-enum { SIGN_BODY = 4 << 20, SETUP_BODY = 64 << 10, LIST_MAX = 1000, LIST_USUAL = 100 };
+enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = 64 << 10, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
+       CHANNEL_BODY = SECURE_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
 
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
 static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";
@@ -132,9 +133,23 @@ static void run_status(struct web *w, struct web_request *r)
     if (phase(w) != PHASE_SERVING || !ask_book(w, r, 1, 0, COUNT_SECONDS, on_counted)) answer_status(w, r, NULL);
 }
 
+const char *web_argument(struct web_request *r, const char *name, char *room, size_t cap)
+{
+    if (!r->session) return MHD_lookup_connection_value(r->con, MHD_GET_ARGUMENT_KIND, name);
+    const size_t n = strlen(name);
+    for (const char *p = r->query; p; p = strchr(p, '&')) {
+        p += *p == '&';
+        if (strncmp(p, name, n) != 0 || p[n] != '=') continue;
+        snprintf(room, cap, "%.*s", (int)strcspn(p + n + 1, "&"), p + n + 1);
+        return room;
+    }
+    return NULL;
+}
+
 static bool argument(struct web_request *r, const char *name, uint64_t max, uint64_t *out)
 {
-    const char *text = MHD_lookup_connection_value(r->con, MHD_GET_ARGUMENT_KIND, name);
+    char room[CHANNEL_PATH_MAX + 1];
+    const char *text = web_argument(r, name, room, sizeof room);
     return !text || web_decimal(text, max, out);
 }
 
@@ -183,6 +198,10 @@ static void run_setup(struct web *w, struct web_request *r)
     const size_t cap = sizeof setup + 16;
     if (!web_read_setup(&setup, &why, r->body, r->len)) {
         web_answer_error(r, why.status, why.text);
+        return;
+    }
+    if (!r->channel && strcmp(w->env->config.setup, "channel") == 0) {
+        web_answer_error(r, 403, "This service is set up over the channel only.");
         return;
     }
     if (phase(w) == PHASE_STARTING || phase(w) == PHASE_RESTORING) {
@@ -285,7 +304,7 @@ static err on_verdict(struct web *w, struct web_request *r, const struct msg *m)
 }
 
 /* What a client hears before there is a key to sign with; 0: there is one. */
-static int not_serving(const struct web *w, const char **text)
+int web_not_serving(const struct web *w, const char **text)
 {
     if (phase(w) == PHASE_SERVING) return 0;
     *text = w->awaited ? no_secret : not_open;
@@ -306,7 +325,7 @@ static void run_sign(struct web *w, struct web_request *r)
         web_answer_error(r, 503, "There is no room for this request now.");
         return;
     }
-    const int status = not_serving(w, &text);
+    const int status = web_not_serving(w, &text);
     if (status) web_answer_error(r, status, text);
     else web_ask(w, r, LANE_JUDGE, JUDGE_SIGN, JUDGE_VERDICT, SIGN_SECONDS, on_verdict);
 }
@@ -314,30 +333,34 @@ static void run_sign(struct web *w, struct web_request *r)
 /* ---- routes ---- */
 
 static const struct web_route routes[] = {
-    { "GET",  "/health",          0,          false, run_health },
-    { "GET",  "/public-key",      0,          false, run_public_key },
-    { "GET",  "/settings",        0,          false, run_settings },
-    { "GET",  "/status",          0,          false, run_status },
-    { "GET",  "/requests",        0,          false, run_requests },
-    { "GET",  "/attestation",     0,          false, web_run_attestation },
-    { "GET",  "/statement",       0,          false, web_run_statement },
-    { "POST", "/setup",           SETUP_BODY, true,  run_setup },
-    { "POST", "/seal",            0,          false, run_seal },
-    { "POST", "/verify-and-sign", SIGN_BODY,  true,  run_sign },
+    /* method, path                     bytes of body            JSON  over the channel */
+    { "GET",  "/health",                 0,                       false, false, run_health },
+    { "GET",  "/public-key",             0,                       false, true,  run_public_key },
+    { "GET",  "/settings",               0,                       false, true,  run_settings },
+    { "GET",  "/status",                 0,                       false, true,  run_status },
+    { "GET",  "/requests",               0,                       false, true,  run_requests },
+    { "GET",  "/attestation",            0,                       false, false, web_run_attestation },
+    { "GET",  "/statement",              0,                       false, false, web_run_statement },
+    { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
+    { "POST", "/seal",                   0,                       false, true,  run_seal },
+    { "POST", "/verify-and-sign",        SIGN_BODY,               true,  true,  run_sign },
+    { "POST", "/secure/verify-and-sign", SECURE_BODY,             false, false, web_run_secure },
+    { "GET",  "/v1/channel",             0,                       false, false, web_run_channel_key },
+    { "POST", "/v1/channel",             CHANNEL_BODY,            false, false, web_run_channel },
 };
 
-/* A path has one method here, which makes its Allow header a choice of two. */
 void web_route_find(const struct web_route **route, const char **allow, const char *method, const char *path)
 {
+    static const char *const allows[] = { NULL, "GET, HEAD", "POST", "GET, HEAD, POST" };
+    unsigned known = 0;
     *route = NULL;
-    *allow = NULL;
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (strcmp(routes[i].path, path) != 0) continue;
         const bool get = strcmp(routes[i].method, "GET") == 0;
-        *allow = get ? "GET, HEAD" : "POST";
+        known |= get ? 1 : 2;
         if (strcmp(routes[i].method, method) == 0 || (get && strcmp(method, "HEAD") == 0)) *route = &routes[i];
-        return;
     }
+    *allow = allows[known];
 }
 
 bool web_content_type_json(const char *value)

@@ -36,9 +36,18 @@ static void drop_body(struct web_request *r)
     r->cap = r->len = 0;
 }
 
+static void drop_message(struct web_request *r)
+{
+    r->web->bodies -= r->message_len;
+    free(r->message);
+    r->message = NULL;
+    r->message_len = 0;
+}
+
 bool web_request_message(struct web_request *r, uint8_t *message, size_t n)
 {
     drop_body(r);
+    drop_message(r);
     if (r->web->bodies + n > WEB_BODIES) {
         free(message);
         return false;
@@ -49,18 +58,28 @@ bool web_request_message(struct web_request *r, uint8_t *message, size_t n)
     return true;
 }
 
-static void drop_message(struct web_request *r)
+bool web_request_body(struct web_request *r, uint8_t *body, size_t n)
 {
-    r->web->bodies -= r->message_len;
-    free(r->message);
-    r->message = NULL;
-    r->message_len = 0;
+    drop_body(r);
+    drop_message(r);
+    if (r->web->bodies + n > WEB_BODIES) {
+        free(body);
+        return false;
+    }
+    r->body = body;
+    r->len = r->cap = n;
+    r->web->bodies += n;
+    return true;
 }
 
 void web_answer_bytes(struct web_request *r, int status, const char *type, uint8_t *body, size_t n)
 {
     if (r->answer.status) {
         free(body);
+        return;
+    }
+    if (r->session && !r->sealing && !r->web->ending) {
+        web_secure_answer(r, status, type, body, n);
         return;
     }
     r->answer.status = status;

@@ -25,6 +25,7 @@ static void push(struct web_queue *q, struct web_request *r)
     else q->first = r;
     q->last = r;
     q->count++;
+    r->queued = true;
 }
 
 static struct web_request *pop(struct web_queue *q)
@@ -35,6 +36,7 @@ static struct web_request *pop(struct web_queue *q)
     if (!q->first) q->last = NULL;
     q->count--;
     r->next = NULL;
+    r->queued = false;
     return r;
 }
 
@@ -148,7 +150,7 @@ static err take_answer(struct web *w, struct web_lane *l, const struct msg *m)
     if (r) TRY(read_answer(w, r, m));
     l->busy = false;
     l->running = NULL;
-    MUST(!r || r->answer.status);
+    MUST(!r || r->answer.status || r->queued);   /* answered, or it goes on at a peer */
     return OK;
 }
 
@@ -212,6 +214,7 @@ void web_drop_queues(struct web *w)
 
 void web_give_up(struct web *w)
 {
+    w->ending = true;
     web_drop_queues(w);
     for (unsigned i = 0; i < WEB_LANES; i++) {
         if (w->lane[i].running) web_answer_error(w->lane[i].running, 503, stopping);

@@ -9,6 +9,7 @@
 #include "core/buf.h"
 #include "core/hash.h"
 #include "core/mem.h"
+#include "keystore/channel.h"
 
 /* ---- pieces ---- */
 
@@ -124,6 +125,21 @@ size_t web_settings_body(uint8_t **out, const struct wire_state *s)
     name_string(&w, ",\"key_id\":", set->key_id);
     wr_text(&w, ",\"blockhash\":");
     put_quoted_hex(&w, set->blockhash, sizeof set->blockhash);
+    wr_text(&w, "}");
+    return done(out, &room, &w);
+}
+
+size_t web_channel_body(uint8_t **out, const struct wire_state *s)
+{
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, SMALL).code) return 0;
+    struct wr w = wr_of(room, SMALL);
+    wr_text(&w, "{\"key\":");
+    put_quoted_hex(&w, s->channel_key, sizeof s->channel_key);
+    wr_text(&w, ",\"boot\":");
+    put_quoted_hex(&w, s->boot, sizeof s->boot);
+    name_number(&w, ",\"window_ms\":", CHANNEL_WINDOW_MS);
     wr_text(&w, "}");
     return done(out, &room, &w);
 }

@@ -13,6 +13,8 @@
 
 size_t web_error_body(uint8_t **out, const char *text, int status, uint64_t id);
 size_t web_public_key_body(uint8_t **out, const struct wire_state *s);
+/* Where the channel's requests are to go: its key, and the number of this start. */
+size_t web_channel_body(uint8_t **out, const struct wire_state *s);
 size_t web_settings_body(uint8_t **out, const struct wire_state *s);
 size_t web_disk_body(uint8_t **out, const struct wire_disk *d);
 

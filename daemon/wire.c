@@ -40,6 +40,8 @@ void wire_put_state(struct wr *w, const struct wire_state *s)
     wr_u8(w, s->has_service);
     wr_bytes(w, s->public_key, 33);
     wr_bytes(w, s->service_id, 32);
+    wr_bytes(w, s->channel_key, sizeof s->channel_key);
+    wr_bytes(w, s->boot, sizeof s->boot);
     wr_u32(w, s->epoch);
     put_text(w, s->profile);
     wire_put_setup(w, &s->settings);
@@ -53,6 +55,8 @@ void wire_get_state(struct rd *r, struct wire_state *s)
     s->has_service = rd_u8(r);
     rd_copy(r, s->public_key, 33);
     rd_copy(r, s->service_id, 32);
+    rd_copy(r, s->channel_key, sizeof s->channel_key);
+    rd_copy(r, s->boot, sizeof s->boot);
     s->epoch = rd_u32(r);
     get_text(r, s->profile, sizeof s->profile);
     wire_get_setup(r, &s->settings);

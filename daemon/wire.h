@@ -30,6 +30,12 @@ enum wire_type {
     KEEPER_STATE,        /* keeper -> web, unasked, at every change: wire_state                    */
     KEEPER_ATTEST,       /* u8 with a document, var nonce (<= 512; empty: none) -> KEEPER_ATTESTED | MSG_ERROR */
     KEEPER_ATTESTED,     /* var attestation document (empty when not asked for), var state statement */
+    /* Requests that come encrypted (daemon/secure.h); the keys never leave the keeper.           */
+    KEEPER_SECURE = 0x28, /* u8 length (33 or 65), client's public key, then nonce, ciphertext, tag -> KEEPER_OPENED */
+    KEEPER_CHANNEL,      /* a request of keystore/channel.h, whole -> KEEPER_OPENED                */
+    KEEPER_OPENED,       /* u8 enum secure_verdict, u64 handle (0: refused), the plaintext         */
+    KEEPER_SEAL,         /* u64 handle, u16 HTTP status, u8 enum channel_kind, the answer -> KEEPER_SEALED */
+    KEEPER_SEALED,       /* u8 done (0: that handle is gone), the answer for the client            */
 
     /* web <-> judge */
     JUDGE_SIGN = 0x30,   /* u64 request id, then the request as signer/emulate.h lays it out -> JUDGE_VERDICT */
@@ -45,6 +51,8 @@ enum wire_type {
     SIGN_PUBLIC,         /* 33 master public key                                                  */
     SIGN_SERVE,          /* once: the state is restored, signing may begin -> SIGN_SERVING         */
     SIGN_SERVING,
+    SIGN_AGREE,          /* 33 or 65 client's public key -> SIGN_AGREED: 32 secret | MSG_ERROR E_DENIED (no such point) */
+    SIGN_AGREED,
 
     /* judge -> book, web -> book */
     BOOK_RECORD = 0x50,  /* wire_entry -> BOOK_RECORDED: u64 row                                  */
@@ -81,12 +89,22 @@ enum setup_verdict {
     SETUP_DONE, SETUP_ALREADY, SETUP_KMS_FAILED, SETUP_KMS_EMPTY, SETUP_KMS_LENGTH,
     SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED
 };
+enum secure_verdict {
+    SECURE_OPEN, SECURE_BAD_KEY,   /* the client's key is no point                                 */
+    SECURE_BAD_FORM, SECURE_BAD_SEAL, /* no request of the channel; not authentic, or for another key */
+    SECURE_BAD_BOOT, SECURE_BAD_TIME, SECURE_REPLAYED,
+    SECURE_FULL, SECURE_NOT_NOW, SECURE_VERDICTS
+};
+/* Plaintext of one encrypted request, and how much more its ciphertext may be: room for a plaintext
+ * that is refused as too long in an encrypted answer. */
+enum { SECURE_PLAIN_MAX = 4 << 20, SECURE_SLACK = 64 << 10, SECURE_OVERHEAD = 28 };
 enum { WIRE_TEXT = 240, WIRE_ARN = 256 };
 
 struct wire_setup { bool limited; uint64_t max_weight; char key_id[WIRE_ARN]; uint8_t blockhash[32]; /* as displayed */ };
 struct wire_state {
     uint8_t phase, simulated, has_service;
     uint8_t public_key[33], service_id[32];
+    uint8_t channel_key[32], boot[16];   /* the channel's (keystore/channel.h); boot: new at each start */
     uint32_t epoch;
     char profile[32];
     struct wire_setup settings;
