@@ -1,11 +1,11 @@
 /* kms_drive.c - the KMS client as the fetch role runs it, with a keeper's part before and after.
  *
  * Usage: kms_drive COMMAND NAME=VALUE…
- *   derive | describe | public-key | derive-twice
+ *   derive | describe | public-key
  *   arn=ARN ca=FILE kms=HOST:PORT imds=HOST:PORT nsm=unix:PATH blockhash=HEX
  *   host=NAME       the endpoint's name (else from the ARN)     fips=1
  *   sandbox=1       run the calls under the fetch role's own filter, with descriptors connected before
- *   pause=SECONDS   between the two of derive-twice
+ *   times=N         derive so often, and wait for a line on standard input before each but the first
  * Prints NAME=VALUE lines; exit 0 when the call was OK, 1 when not, 2 usage. The key is a
  * simulated one, so the secret is printed too. */
 #include <stdio.h>
@@ -156,17 +156,20 @@ static err run(struct drive *d)
     if (strcmp(what, "describe") == 0) return describe(k);
     if (strcmp(what, "public-key") == 0) return public_key(k);
     err e = derive(d, k);
-    if (strcmp(what, "derive-twice") != 0) return e;
-    fflush(stdout);
-    sleep((unsigned)atoi(option(d, "pause")));
-    return derive(d, k);
+    for (int left = atoi(option(d, "times")) - 1; left > 0; left--) {
+        char line[64];
+        fflush(stdout);
+        if (!fgets(line, sizeof line, stdin)) break;
+        e = derive(d, k);
+    }
+    return e;
 }
 
 int main(int argc, char **argv)
 {
     struct drive d = { .argc = argc, .argv = argv };
     if (argc < 2) {
-        fputs("usage: kms_drive derive|derive-twice|describe|public-key NAME=VALUE...\n", stderr);
+        fputs("usage: kms_drive derive|describe|public-key NAME=VALUE...\n", stderr);
         return 2;
     }
     log_open("drive", LOG_DEBUG);
