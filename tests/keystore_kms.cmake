@@ -14,3 +14,5 @@ target_link_libraries(kms_drive PRIVATE hf_kms hf_keystore)
 add_test(NAME system_kms COMMAND Python3::Interpreter -B ${CMAKE_CURRENT_SOURCE_DIR}/system/test_kms.py
   $<TARGET_FILE:kms_drive> $<TARGET_FILE:holdfast-sim>)
 set_tests_properties(system_kms PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+
+hf_fuzz(kms_json LIBS hf_kms REACH kms_json.describe kms_json.creds kms_json.error)
