@@ -87,6 +87,15 @@ static err write_record(struct wr *w, const struct keyring *ring, const secret *
     return wr_end(w, "service record");
 }
 
+/* The master belongs to the service's first epoch for good: a rekey changes what is derived from the
+ * service root, not the addresses. No policy exists yet at genesis. */
+static err make_master(secret **out, const struct genesis *g, enum profile profile, const secret *z)
+{
+    static const uint8_t no_policy[32];
+    const struct master_binding b = { .arn = g->key_arn, .blockhash = g->blockhash, .epoch = 1, .policy = no_policy };
+    return master_from_secret(out, profile, z, &b);
+}
+
 err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z)
 {
     KEYRING ring = { .epoch = 1 };
@@ -96,7 +105,7 @@ err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z)
     struct wr w = wr_of(record, sizeof record);
     TRY(profile_from_text(&profile, g->profile));
     TRY(genesis_id(ring.service_id, g));
-    TRY(master_from_secret(&ring.master, profile, *z));
+    TRY(make_master(&ring.master, g, profile, *z));
     TRY(keyring_service_root(&ring.service_root, *z, ring.service_id));
     TRY(keyring_build_root(&build_root, *z, g->key_arn, g->blockhash));
     secret_drop(z);
@@ -120,7 +129,7 @@ static err open_keyring(struct keeper *k, struct keyring *ring, const struct rec
     TRY(keyring_check(ring, r->commitment));
     if (memcmp(ring->service_id, id, 32) != 0 || ring->epoch != r->epoch) FAIL(E_AUTH, "the keyring is another service's");
     /* The build that made the service can derive the master anew: it must come out the same. */
-    TRY(master_from_secret(&again, profile, z));
+    TRY(make_master(&again, &r->genesis, profile, z));
     if (!secret_eq(again, ring->master)) FAIL(E_AUTH, "the master key that KMS leads to is not the one in the keyring");
     return OK;
 }

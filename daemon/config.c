@@ -69,7 +69,7 @@ err daemon_config_read(struct daemon_config *out, const char *path)
 {
     static const char *const setup[] = { "open", "channel", NULL };
     static const char *const genesis[] = { "open", "closed", NULL };
-    static const char *const profiles[] = { "reproducible-key", "confidential-script-1", "confidential-script-2", NULL };
+    static const char *const profiles[] = { "reproducible-key", "confidential-script-1", "confidential-script-2", "holdfast-1", NULL };
     static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
     defaults(out);

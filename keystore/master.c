@@ -2,6 +2,7 @@
 #include "keystore/master.h"
 #include <stdbool.h>
 #include <string.h>
+#include "core/buf.h"
 #include "core/crypto.h"
 
 /* The order of secp256k1 (SEC 2), big-endian. */
@@ -22,7 +23,23 @@ static bool is_valid(const uint8_t k[static MASTER_LEN])
     return (borrow & (any != 0)) != 0;        /* a borrow out of the top: k < order */
 }
 
-err master_from_secret(secret **master, enum profile profile, const secret *z)
+static err bound(secret **out, const secret *z, const struct master_binding *b)
+{
+    uint8_t info[6 + 4 + MASTER_ARN_MAX + 32 + 4 + 32];
+    struct wr w = wr_of(info, sizeof info);
+    if (!b || !b->epoch) FAIL(E_STATE, "profile %s needs what it binds", profile_text(PROFILE_HOLDFAST_1));
+    const size_t n = strlen(b->arn);
+    if (n == 0 || n > MASTER_ARN_MAX) FAIL(E_LIMIT, "a key ARN of %zu bytes", n);
+    wr_text(&w, "master");
+    wr_var(&w, b->arn, n);
+    for (size_t i = 0; i < 32; i++) wr_u8(&w, b->blockhash[31 - i]);
+    wr_u32(&w, b->epoch);
+    wr_bytes(&w, b->policy, 32);
+    TRY(wr_end(&w, "what the master is bound to"));
+    return hkdf_sha256(out, MASTER_LEN, z, "holdfast/1", 10, info, w.len);
+}
+
+err master_from_secret(secret **master, enum profile profile, const secret *z, const struct master_binding *binding)
 {
     static const char salt[] = "confidential-script-salt", info[] = "confidential-script-setup";
     SECRET k = NULL;
@@ -33,7 +50,8 @@ err master_from_secret(secret **master, enum profile profile, const secret *z)
     case PROFILE_CONFIDENTIAL_SCRIPT_2:
         TRY(hkdf_sha256(&k, MASTER_LEN, z, salt, sizeof salt - 1, info, sizeof info - 1));
         break;
-    default: FAIL(E_STATE, "derivation profile %s is not available", profile_text(profile));
+    case PROFILE_HOLDFAST_1: TRY(bound(&k, z, binding)); break;
+    default: FAIL(E_STATE, "there is no derivation profile %u", (unsigned)profile);
     }
     /* Adding 1 to an invalid candidate ends at 1: 0 at the first step, and anything from the
      * order up by passing 2^256. Counting there would take up to 2^128 steps. */

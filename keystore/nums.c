@@ -52,13 +52,13 @@ static err arrange(uint8_t out[static 32], size_t *n, const uint8_t hash[static 
     case PROFILE_REPRODUCIBLE_KEY: *n = 0; return OK;
     case PROFILE_CONFIDENTIAL_SCRIPT_1: memcpy(out, hash, 32); return OK;
     case PROFILE_CONFIDENTIAL_SCRIPT_2:
-        /* Explorers show block hashes byte-reversed; this profile hashes the node's own order. */
+    case PROFILE_HOLDFAST_1:
+        /* Explorers show block hashes byte-reversed; these profiles hash the node's own order. */
         for (size_t i = 0; i < 32; i++) out[i] = hash[31 - i];
         return OK;
-    case PROFILE_HOLDFAST_1:
     case PROFILES: break;
     }
-    FAIL(E_STATE, "derivation profile %s is not available", profile_text(profile));
+    FAIL(E_STATE, "there is no derivation profile %u", (unsigned)profile);
 }
 
 err nums_point(uint8_t spki[static NUMS_SPKI], uint32_t *counter,

@@ -14,11 +14,16 @@ const char *profile_text(enum profile p)
     return (unsigned)p < PROFILES ? names[p] : "?";
 }
 
+const char *profile_block_order(enum profile p)
+{
+    static const char *const order[PROFILES] = { "none", "display", "internal", "internal" };
+    return (unsigned)p < PROFILES ? order[p] : "?";
+}
+
 err profile_from_text(enum profile *out, const char *text)
 {
     for (unsigned i = 0; i < PROFILES; i++) {
         if (strcmp(text, names[i]) != 0) continue;
-        if (i == PROFILE_HOLDFAST_1) FAIL(E_STATE, "profile %s is not available in this version", text);
         *out = (enum profile)i;
         return OK;
     }

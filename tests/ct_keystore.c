@@ -34,11 +34,13 @@ static secret *hidden(const char *hex_digit)
 static void masters(void)
 {
     static const char fills[] = { 0x01, 0x00, (char)0xff };
+    static const uint8_t zeros[32];
+    static const struct master_binding b = { .arn = "arn", .blockhash = zeros, .epoch = 1, .policy = zeros };
     for (size_t i = 0; i < sizeof fills; i++)
-        for (unsigned p = 0; p < PROFILE_HOLDFAST_1; p++) {
+        for (unsigned p = 0; p < PROFILES; p++) {
             SECRET z = hidden(&fills[i]);
             SECRET m = NULL;
-            MUST(!master_from_secret(&m, (enum profile)p, z).code);
+            MUST(!master_from_secret(&m, (enum profile)p, z, &b).code);
         }
 }
 
@@ -52,7 +54,7 @@ static void keyrings(void)
     KEYRING back = { .epoch = 0 };
     MUST(!keyring_build_root(&root, z, "arn", hash).code);
     MUST(!keyring_service_root(&k.service_root, z, hash).code);
-    MUST(!master_from_secret(&k.master, PROFILE_CONFIDENTIAL_SCRIPT_2, z).code);
+    MUST(!master_from_secret(&k.master, PROFILE_CONFIDENTIAL_SCRIPT_2, z, NULL).code);
     MUST(!keyring_child(&child, 32, &k, "seal", 1).code);
     MUST(!keyring_commitment(commitment, &k).code);
     PUBLIC_BYTES(commitment, sizeof commitment);        /* what may be shown: a commitment, a sealed keyring */

@@ -106,7 +106,7 @@ static err do_derive(void *ctx, unsigned long n)
     TRY(keyring_service_root(&b, s->root, hash));
     TRY(keyring_child(&c, 32, &s->k, "seal", 1));
     TRY(keyring_commitment(out, &s->k));
-    return master_from_secret(&d, PROFILE_CONFIDENTIAL_SCRIPT_2, s->root);
+    return master_from_secret(&d, PROFILE_CONFIDENTIAL_SCRIPT_2, s->root, NULL);
 }
 
 static err do_nums(void *ctx, unsigned long n)

@@ -12,6 +12,11 @@ hf_unit(unit_keystore_hpke SOURCES unit_keystore_hpke.c LIBS hf_support hf_chann
 hf_unit(unit_keystore_channel SOURCES unit_keystore_channel.c LIBS hf_support hf_channel)
 hf_unit(fault_keystore SOURCES fault_keystore.c LIBS hf_faults hf_keystore hf_sim_nsm WRAP ${HF_FAULT_WRAP})
 
+# Every profile against a second implementation in Python.
+add_executable(keyring_run keyring_run.c)
+target_link_libraries(keyring_run PRIVATE hf_keystore)
+add_test(NAME keystore_keyring_model COMMAND Python3::Interpreter -B ${CMAKE_CURRENT_SOURCE_DIR}/keyring_run.py $<TARGET_FILE:keyring_run>)
+
 hf_fuzz(cose LIBS hf_attest REACH cose.certificates cose.verified cose.request cose.response)
 hf_fuzz(cms LIBS hf_keystore REACH cms.whole cms.pieces)
 

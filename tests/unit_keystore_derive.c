@@ -114,17 +114,21 @@ START_TEST(profiles)
     uint32_t counter;
     SECRET z = secret_fill(1);
     SECRET m = NULL;
-    for (unsigned i = 0; i < PROFILE_HOLDFAST_1; i++) {
+    for (unsigned i = 0; i < PROFILES; i++) {
         ASSERT_OK(profile_from_text(&p, profile_text((enum profile)i)));
         ck_assert_uint_eq(p, i);
     }
-    ASSERT_CODE(profile_from_text(&p, "holdfast-1"), E_STATE);
     ASSERT_CODE(profile_from_text(&p, "confidential-script"), E_FORMAT);
     ASSERT_CODE(profile_from_text(&p, ""), E_FORMAT);
     ck_assert_str_eq(profile_text(PROFILES), "?");
-    ASSERT_CODE(nums_point(spki, &counter, hash, PROFILE_HOLDFAST_1), E_STATE);
-    ASSERT_CODE(master_from_secret(&m, PROFILE_HOLDFAST_1, z), E_STATE);
-    ASSERT_CODE(master_from_secret(&m, PROFILES, z), E_STATE);
+    ck_assert_str_eq(profile_block_order(PROFILE_REPRODUCIBLE_KEY), "none");
+    ck_assert_str_eq(profile_block_order(PROFILE_CONFIDENTIAL_SCRIPT_1), "display");
+    ck_assert_str_eq(profile_block_order(PROFILE_CONFIDENTIAL_SCRIPT_2), "internal");
+    ck_assert_str_eq(profile_block_order(PROFILE_HOLDFAST_1), "internal");
+    ck_assert_str_eq(profile_block_order(PROFILES), "?");
+    ASSERT_CODE(nums_point(spki, &counter, hash, PROFILES), E_STATE);
+    ASSERT_CODE(master_from_secret(&m, PROFILE_HOLDFAST_1, z, NULL), E_STATE);
+    ASSERT_CODE(master_from_secret(&m, PROFILES, z, NULL), E_STATE);
     ck_assert_ptr_null(m);
 }
 END_TEST
@@ -165,10 +169,34 @@ START_TEST(master_vectors)
     hex_must(bytes, 32, v->z);
     SECRET z = secret_of(bytes, 32);
     SECRET m = NULL;
-    ASSERT_OK(master_from_secret(&m, v->profile, z));
+    ASSERT_OK(master_from_secret(&m, v->profile, z, NULL));
     assert_hex(secret_peek(m), secret_len(m), v->sk);
     multiply(pub, NID_secp256k1, secret_peek(m), NULL, 0);
     if (v->pub) ck_assert_str_eq(pub, v->pub);
+}
+END_TEST
+
+/* The bytes as computed by tests/models/keyring_model.py; and nothing is made of half a binding. */
+START_TEST(master_of_holdfast_1)
+{
+    static char arn_too_long[MASTER_ARN_MAX + 2];
+    uint8_t hash[32], policy[32] = { 0 };
+    struct master_binding b = { .arn = "arn:aws:kms:us-east-1:111122223333:key/k", .blockhash = hash, .epoch = 1, .policy = policy };
+    SECRET z = secret_fill(0x11);
+    SECRET m = NULL;
+    hex_must(hash, 32, genesis);
+    ASSERT_OK(master_from_secret(&m, PROFILE_HOLDFAST_1, z, &b));
+    assert_hex(secret_peek(m), 32, "b2cad5d3bf41daa7de40d548f1370ba0d70026e7a0f4a64ed5b79d5ca07f0b6a");
+    secret_drop(&m);
+    b.epoch = 0;
+    ASSERT_CODE(master_from_secret(&m, PROFILE_HOLDFAST_1, z, &b), E_STATE);
+    b.epoch = 1;
+    b.arn = "";
+    ASSERT_CODE(master_from_secret(&m, PROFILE_HOLDFAST_1, z, &b), E_LIMIT);
+    memset(arn_too_long, 'a', sizeof arn_too_long - 1);
+    b.arn = arn_too_long;
+    ASSERT_CODE(master_from_secret(&m, PROFILE_HOLDFAST_1, z, &b), E_LIMIT);
+    ck_assert_ptr_null(m);
 }
 END_TEST
 
@@ -178,7 +206,7 @@ START_TEST(master_bad_length)
     SECRET m = NULL;
     for (size_t n = 31; n <= 33; n += 2) {
         SECRET z = secret_of(bytes, n);
-        ASSERT_CODE(master_from_secret(&m, PROFILE_CONFIDENTIAL_SCRIPT_2, z), E_FORMAT);
+        ASSERT_CODE(master_from_secret(&m, PROFILE_CONFIDENTIAL_SCRIPT_2, z, NULL), E_FORMAT);
         ck_assert_ptr_null(m);
     }
 }
@@ -207,7 +235,7 @@ START_TEST(whole_derivation)
     hex_must(zb, 32, z_hex + 2);
     SECRET z = secret_of(zb, 32);
     SECRET m = NULL;
-    ASSERT_OK(master_from_secret(&m, PROFILE_CONFIDENTIAL_SCRIPT_2, z));
+    ASSERT_OK(master_from_secret(&m, PROFILE_CONFIDENTIAL_SCRIPT_2, z, NULL));
     assert_hex(secret_peek(m), 32, v->sk);
     multiply(pub, NID_secp256k1, secret_peek(m), NULL, 0);
     ck_assert_str_eq(pub, v->pub);
@@ -413,6 +441,7 @@ static Suite *derive(void)
                            children, seal_round_trip, seal_refuses, commitment);
     tcase_add_loop_test(t, point_vectors, 0, COUNT(points));
     tcase_add_loop_test(t, master_vectors, 0, COUNT(masters));
+    tcase_add_test(t, master_of_holdfast_1);
     tcase_add_loop_test(t, whole_derivation, 0, COUNT(wholes));
     return s;
 }
