@@ -1,0 +1,98 @@
+# The main job inside the machine: simulator, parent, enclave; then kill -9, and all of it again from the
+# sealed copy. Words: BACKEND KMS_PRIVATE_HEX PCR0_HEX BLOCKHASH. /request.json is a spend to be signed.
+# The enclave has a network namespace of its own with nothing in it: AF_VSOCK is its only way out.
+backend=$1 private=$2 pcr0=$3 blockhash=$4
+url=http://127.0.0.1:8080
+mkdir -p /run/sim /run/store /run/disk
+fail() { echo "FAILED: $*"; for log in /run/*.log; do echo "--- $log"; tail -n 25 "$log"; done; exit 1; }
+until_ok() { # seconds, what, command...
+  local left=$(($1 * 10)) what=$2; shift 2
+  until "$@" >/dev/null 2>&1; do
+    left=$((left - 1)); [ $left -gt 0 ] || fail "waited too long for $what"; sleep 0.1
+  done
+}
+now() { cut -d' ' -f1 /proc/uptime; }
+begin=$(now)
+step() { echo "@@step $(echo "$(now) $begin" | awk '{ printf "%.1f", $1 - $2 }') $*"; }
+
+holdfast-sim nsm --state /run/sim --listen unix:/run/nsm.sock --pcr 0="$pcr0" >/run/nsm.log 2>&1 &
+until_ok 30 "the security module" test -S /run/nsm.sock -a -f /run/sim/nsm-root.pem
+arn=$(holdfast-sim kms --state /run/sim --new-key --private "$private" --region us-east-1 --account 111122223333 --pcr0 "$pcr0") || fail "no KMS key"
+holdfast-sim imds --state /run/sim --listen 127.0.0.1:8081 --ready-file /run/imds.ready >/run/imds.log 2>&1 &
+holdfast-sim kms --state /run/sim --listen 127.0.0.1:8443 --nsm-root /run/sim/nsm-root.pem --ready-file /run/kms.ready >/run/kms.log 2>&1 &
+until_ok 30 "the simulated KMS" test -f /run/kms.ready -a -f /run/imds.ready
+cat >/run/parent.ini <<I
+[parent]
+listen = tcp:127.0.0.1:8080
+enclave = vsock:1:8000
+link = vsock:any:8001
+egress = kms.us-east-1.amazonaws.com:443=127.0.0.1:8443, 169.254.169.254:80=127.0.0.1:8081
+[store]
+dir = /run/store
+I
+holdfast run --config /run/parent.ini >/run/parent.log 2>&1 &
+cat >/run/enclave.ini <<I
+[service]
+name = vm
+[web]
+listen = vsock:any:8000
+[parent]
+link = vsock:1:8001
+wait = 60s
+[kms]
+ca = /run/sim/ca.pem
+[nsm]
+device = unix:/run/nsm.sock
+[disk]
+backend = $backend
+dir = /run/disk
+size = 32M
+[seal]
+interval = 0
+[judge]
+count = 1
+I
+enclave() { unshare -n holdfastd --config /run/enclave.ini >/run/enclave.log 2>&1 & }
+phase() { holdfast status --url $url --json 2>/dev/null | grep -q "\"phase\": *\"$1\""; }
+show() { echo "@@$1 $(cat "$2")"; }
+step "simulator and parent run; KMS key $arn"
+
+enclave
+until_ok 60 "an enclave without a service" phase awaiting-setup
+pid=$(pidof holdfastd | tr ' ' '\n' | sort -n | head -n 1)
+[ "$(wc -l </proc/$pid/net/dev)" = 3 ] || fail "the enclave has a network interface besides its own loopback"
+step "enclave waits for setup; it has no network but vsock"
+holdfast setup --key "$arn" --blockhash "$blockhash" --url $url >/run/setup.out 2>&1 || fail "setup: $(cat /run/setup.out)"
+holdfast public-key --url $url >/run/key1 || fail "no public key"
+show key /run/key1
+step "set up"
+holdfast status --url $url --json >/run/status1 2>/dev/null; show status /run/status1
+holdfast sign /request.json --url $url --json >/run/signed1 2>/run/signed.err || fail "sign: $(cat /run/signed.err)"
+show signed1 /run/signed1
+step "signed"
+holdfast seal --url $url --json >/run/sealed 2>/run/sealed.err || fail "seal: $(cat /run/sealed.err)"
+holdfast requests --url $url --json >/run/history1 || fail "no history"
+show sealed /run/sealed
+step "sealed: $(du -sk /run/store | cut -f1) KiB in the parent's store"
+
+for p in $(pidof holdfastd); do kill -9 $p; done
+until_ok 20 "the processes to be gone" sh -c '! pidof holdfastd'
+until_ok 20 "the loop device to go" sh -c '! cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -q .'
+[ -z "$(ls /sys/block | grep dm-)" ] || fail "a mapping outlives the enclave"
+step "killed: no process, loop device or mapping is left"
+enclave
+until_ok 90 "the restored enclave" phase serving
+holdfast public-key --url $url >/run/key2 || fail "no public key"
+cmp /run/key1 /run/key2 || fail "another key came back"
+holdfast requests --url $url --json >/run/history2
+cmp /run/history1 /run/history2 || fail "another history came back"
+step "restored: same key, same history"
+holdfast status --url $url --json >/run/status2 2>/dev/null; show status2 /run/status2
+holdfast sign /request.json --url $url --json >/run/signed2 2>/run/signed.err || fail "sign: $(cat /run/signed.err)"
+show signed2 /run/signed2
+step "signed again"
+kill -TERM $(pidof holdfastd | tr ' ' '\n' | sort -n | head -n 1)
+until_ok 60 "the enclave to end" sh -c '! pidof holdfastd'
+tail -n 1 /run/enclave.log | grep -q "status 0" || fail "it did not end with status 0"
+[ -z "$(ls /sys/block | grep dm-)" ] || fail "a mapping outlives the enclave"
+step "ended by SIGTERM with a durable last seal"
