@@ -20,6 +20,13 @@ add_test(NAME keystore_keyring_model COMMAND Python3::Interpreter -B ${CMAKE_CUR
 hf_fuzz(cose LIBS hf_attest REACH cose.certificates cose.verified cose.request cose.response)
 hf_fuzz(cms LIBS hf_keystore REACH cms.whole cms.pieces)
 
+# The second implementation of the encrypted ways in agrees with the RFC and the published vectors.
+foreach(way selftest vectors)
+  add_test(NAME model_hpke_${way} COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/models/hpke.py --${way})
+  set_tests_properties(model_hpke_${way} PROPERTIES SKIP_RETURN_CODE 77
+    ENVIRONMENT "HOLDFAST_VECTORS_DIR=${HOLDFAST_VECTORS_DEFAULT}")
+endforeach()
+
 # Timing: no branch and no address may depend on Z or on the keyring.
 add_executable(ct_keystore ct_keystore.c)
 target_link_libraries(ct_keystore PRIVATE hf_keystore)
