@@ -16,7 +16,9 @@ hf_unit(fault_keystore SOURCES fault_keystore.c LIBS hf_faults hf_keystore hf_si
 add_executable(keyring_run keyring_run.c)
 target_link_libraries(keyring_run PRIVATE hf_keystore)
 add_test(NAME keystore_keyring_model COMMAND Python3::Interpreter -B ${CMAKE_CURRENT_SOURCE_DIR}/keyring_run.py $<TARGET_FILE:keyring_run>)
+hf_unit(unit_keystore_eif SOURCES unit_keystore_eif.c LIBS hf_faults hf_attest WRAP ${HF_FAULT_WRAP})
 
+hf_fuzz(eif LIBS hf_attest REACH eif.signed eif.claim)
 hf_fuzz(cose LIBS hf_attest REACH cose.certificates cose.verified cose.request cose.response)
 hf_fuzz(cms LIBS hf_keystore REACH cms.whole cms.pieces)
 
