@@ -8,11 +8,13 @@ import os
 import re
 import signal
 import sys
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
 import bip341_verify as model
+import hpke
 import keyring_model
 import rig as r
 
@@ -195,6 +197,39 @@ class Roles(unittest.TestCase):
         self.assertFalse(found(memory_of(pids["disk", 0]), master), "disk holds the master key")
         self.assertFalse(found(memory_of(pids["sign", 0]), z), "sign holds the shared secret")
         self.assertFalse(found(memory_of(pids["keeper", 0]), z), "the keeper keeps the shared secret after use")
+
+
+    def test_no_session_key_in_the_memory_of_web(self):
+        rig = self.rig()
+        self.assertEqual(self.signed(rig)[0], 200)
+        request = json.dumps(r.spend("5120" + self.output_key(rig))).encode()
+        master = bytes.fromhex(r.PUBLISHED)
+        client, said = b"\x03" * 32, json.loads(rig.get("/v1/channel")[2])
+        shared = hpke.secure_key(client, master)
+        x, y = model.point_mul(int.from_bytes(client, "big"), model.lift_x(int.from_bytes(master[1:], "big")))
+        keys = {"session key of the earlier protocol": shared, "shared point": x.to_bytes(32, "big")}
+        public = model.compressed(model.point_mul(int.from_bytes(client, "big"), model.G)).hex()
+        for i in range(5):
+            code, _, answer = rig.request("POST", "/secure/verify-and-sign", hpke.secure_seal(shared, request),
+                                          {"Content-Type": "application/json", "X-Client-Public-Key": public})
+            self.assertEqual(code, 200)
+            hpke.secure_open(shared, answer)
+            ask = hpke.Ask(bytes.fromhex(said["key"]), bytes.fromhex(said["boot"]), int(time.time() * 1000), "POST", "/verify-and-sign", request)
+            code, _, answer = rig.request("POST", "/v1/channel", ask.bytes, {})
+            self.assertEqual((code, ask.read(answer)[0]), (200, 200))
+            keys.update({f"request key {i}": ask.context.key, f"answer key {i}": ask.reply_key, f"exporter {i}": ask.context.exporter})
+        pids = rig.role_pids()
+        memory = memory_of(pids["web", 0])
+        self.assertTrue(answer[40:80] in memory, "the search does not find what web had last")
+        for what, key in keys.items():
+            self.assertFalse(found(memory, key), f"web holds the {what}")
+            for name in ("keeper", "sign", "judge"):   # nobody keeps it when the answer is out
+                self.assertFalse(found(memory_of(pids[name, 0]), key), f"{name} keeps the {what}")
+        z = bytes.fromhex("93c6170b8a3fa78d0fa90972bae7feed706f13bd3733c7457a6843ae368bcf20")
+        channel = keyring_model.keys(z, bytes.fromhex(rig.status()["service_id"]), rig.arn, bytes.fromhex(r.BLOCKHASH))["channel key"]
+        self.assertEqual(hpke.x25519(channel, hpke.BASE).hex(), said["key"])
+        for name, instance in pids:
+            self.assertEqual(found(memory_of(pids[name, instance]), channel), name == "keeper", f"{name} and the channel's key")
 
 
 def found(memory, key):
