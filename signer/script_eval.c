@@ -116,7 +116,6 @@ enum script_error script_eval(struct vm *v, enum script_kind kind, const uint8_t
     v->at = v->code_from = 0;
     v->op = 0;
     v->op_count = v->depth = v->dark = 0;
-    v->leaf.codesep = UINT32_MAX;
     while (v->alt.n > 0)                      /* the alt stack is each script's own */
         v->free_at[v->free_n++] = v->alt.at[--v->alt.n];
     if (kind != KIND_TAPSCRIPT && n > SCRIPT_MAX_BYTES)

@@ -107,6 +107,24 @@ START_TEST(csfs_messages)
 }
 END_TEST
 
+/* CHECKSIGFROMSTACK counts against the witness's weight as CHECKSIG does. */
+START_TEST(csfs_weight)
+{
+    for (size_t checks = 1; checks < 8; checks++) {
+        SCRIPT_CASE c;
+        case_open(&c);
+        uint8_t *script = row_room(200);
+        size_t n = 0;
+        for (size_t i = 0; i < checks; i++, n += 6)
+            memcpy(script + n, (uint8_t[]){ 0x76, 0x00, 0x51, 0xcc, 0x69, 0x61 }, 6);   /* DUP 0 1 CSFS VERIFY NOP */
+        struct span sig = hex_of("aa");
+        case_leaf(&c, 0xc0, (struct span){ script, n }, &sig, 1, NULL);
+        bool fits = checks * 50 <= 50 + 1 + 2 + (1 + n) + (1 + 33);
+        case_expect(&c, CONSENSUS | SCRIPT_CSFS, fits ? SCRIPT_ERR_OK : SCRIPT_ERR_TAPSCRIPT_VALIDATION_WEIGHT);
+    }
+}
+END_TEST
+
 /* BIP118: one signature, and what may change under it. */
 START_TEST(apo_binds_what_it_should)
 {
@@ -170,7 +188,7 @@ END_TEST
 
 static Suite *rules(void)
 {
-    return CHECK_SUITE("script_rules", new_opcodes_follow_their_flags, cat_sizes, ctv_template_and_sizes, csfs_messages,
+    return CHECK_SUITE("script_rules", new_opcodes_follow_their_flags, cat_sizes, ctv_template_and_sizes, csfs_messages, csfs_weight,
                        apo_binds_what_it_should, apo_hash_types_stay_apart);
 }
 

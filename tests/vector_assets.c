@@ -5,18 +5,39 @@
 #define NEW_RULES \
     (SCRIPT_CTV | SCRIPT_CAT | SCRIPT_CSFS | SCRIPT_INTERNALKEY | SCRIPT_TEMPLATEHASH | SCRIPT_APO | SCRIPT_PAIRCOMMIT)
 
-/* Every set of consensus flags that can be: all subsets in which each has what it needs. */
-struct sets { size_t n; uint64_t at[1024]; };
+/* Every set of consensus flags that can be: all subsets in which each has what it needs. Rules not active on the
+ * network multiply them: up to three, all their subsets; beyond that none, all, each alone, and all but each. */
+enum { FEW_RULES = 3, MOST_SETS = 2048 };
+struct sets { size_t n; uint64_t at[MOST_SETS]; };
+
+static void add_sets(struct sets *s, uint64_t rules)
+{
+    uint64_t sub = 0;
+    do {
+        if (s->n == MOST_SETS)
+            broken(0, "too many sets of flags");
+        if (sub == script_flags_trim(sub))
+            s->at[s->n++] = sub | rules;
+        sub = (sub - SCRIPT_FLAGS_CONSENSUS) & SCRIPT_FLAGS_CONSENSUS;      /* the next subset */
+    } while (sub);
+}
 
 static struct sets consensus_sets(uint64_t rules)
 {
     struct sets s = { 0 };
-    uint64_t all = SCRIPT_FLAGS_CONSENSUS | rules, sub = 0;
+    int count = 0;
+    for (uint64_t left = rules; left; left &= left - 1)
+        count++;
+    uint64_t sub = 0;
     do {
-        if (sub == script_flags_trim(sub) && s.n < sizeof s.at / sizeof *s.at)
-            s.at[s.n++] = sub;
-        sub = (sub - all) & all;              /* the next subset */
+        if (count <= FEW_RULES || sub == 0 || sub == rules)
+            add_sets(&s, sub);
+        sub = (sub - rules) & rules;
     } while (sub);
+    for (uint64_t left = rules; count > FEW_RULES && left; left &= left - 1) {
+        add_sets(&s, left & (0 - left));
+        add_sets(&s, rules & ~(left & (0 - left)));
+    }
     return s;
 }
 
