@@ -188,10 +188,9 @@ err http_open(struct http **out, const void *ca_pem, size_t ca_len, http_dial di
         h->ca_len = ca_len;
     }
     h->curl = curl_easy_init();
-    if (!h->curl || !set_safe_options(h))
+    if (!h->curl || !set_safe_options(h) || curl_easy_setopt(h->curl, CURLOPT_URL, "http://" CONNECT_NOBODY "/") != CURLE_OK)
         FAIL(E_MEMORY, "libcurl gives no handle, or not the options we need");
     /* The empty run: no descriptor to be had, so it must fail, and has made the multi handle. */
-    MUST(curl_easy_setopt(h->curl, CURLOPT_URL, "http://127.0.0.1/") == CURLE_OK);
     MUST(curl_easy_perform(h->curl) != CURLE_OK);
     *out = h;
     h = NULL;
@@ -329,7 +328,7 @@ err http_call(struct http *h, struct http_answer *out, const struct http_request
     h->answer = NULL;
     fd_close(&h->fd);
     /* The handle must not keep pointers to what dies here. */
-    MUST(set_safe_options(h));
+    curl_easy_reset(h->curl);
     if (c != CURLE_OK) {
         enum err_code code = code_of(h, c);
         FAIL(code, "%s %s:%u: %s", q->method, q->host, q->port, h->reason[0] ? h->reason : curl_easy_strerror(c));

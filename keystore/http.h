@@ -23,7 +23,7 @@ enum { HTTP_BODY_MAX = 64 << 10, HTTP_HEADERS_MAX = 12 };
 err  http_warm_up(void);
 
 struct http;
-/* After http_warm_up(), before the sandbox. Fails: E_MEMORY. `ca_pem` is copied; NULL when only plain http will be asked for. */
+/* After http_warm_up(). Makes one socket pair, the last descriptor that is made here. Fails: E_MEMORY. `ca_pem` is copied; NULL when only plain http will be asked for. */
 err  http_open(struct http **out, const void *ca_pem, size_t ca_len, http_dial dial, void *self);
 void http_close(struct http **h);
 #define HTTP __attribute__((cleanup(http_close))) struct http *

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
+#include "core/hash.h"
 #include "keystore/arn.h"
 #include "keystore/creds.h"
 #include "keystore/http.h"
@@ -41,7 +42,7 @@ struct kms;
  * hash functions do here whatever they only do once (daemon/calls.c lists what is left).
  * Fails: E_IO, E_MEMORY. */
 err  kms_warm_up(void);
-/* Open for one key. Strings are copied. Reads ca_path: call before sandbox_enter().
+/* Open for one key. Strings are copied. Inside a sandbox give ca_pem: ca_path is read here.
  * `dial` is called with the endpoint's or the credential source's host and port.
  * Fails: E_FORMAT (ARN, no CA), E_IO (ca_path), E_LIMIT, E_MEMORY. */
 err  kms_open(struct kms **out, const struct kms_config *c, http_dial dial, void *self);
@@ -82,6 +83,10 @@ struct kms_key {
 err kms_describe_key(struct kms *k, struct kms_outcome *how, struct kms_key *out);
 /* GetPublicKey: the key's own SPKI. Out: spki[0..*len). Fails: as above. */
 err kms_get_public_key(struct kms *k, struct kms_outcome *how, uint8_t spki[static KMS_SPKI_MAX], size_t *len);
+
+/* Any call about the key, for its answer word for word. `more`: JSON members after KeyId, each with a comma before
+ * it, or "". Out: *body, borrowed until the next call. Fails: as above, but for what only a reader could find. */
+err kms_ask(struct kms *k, struct kms_outcome *how, const char *operation, const char *more, struct bytes *body);
 
 /* How long to wait before attempt `attempt` (1 = the first retry): full jitter, that is uniform in
  * 0 … min(5 s, 100 ms · 2^attempt); `random` is any 32 random bits. */

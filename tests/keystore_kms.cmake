@@ -6,6 +6,7 @@ target_link_libraries(prop_keystore_sigv4 PRIVATE hf_aws)
 add_test(NAME prop_keystore_sigv4 COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/models/sigv4.py $<TARGET_FILE:prop_keystore_sigv4>)
 hf_unit(unit_keystore_kms SOURCES unit_keystore_kms.c LIBS hf_support hf_kms)
 hf_unit(unit_keystore_http SOURCES unit_keystore_http.c LIBS hf_faults hf_kms WRAP ${HF_FAULT_WRAP})
+hf_unit(fault_keystore_kms SOURCES fault_keystore_kms.c LIBS hf_faults hf_kms WRAP ${HF_FAULT_WRAP})
 
 # The client against holdfast-sim and against liars, by a driver that does the fetch role's part
 # (under that role's own list of system calls) and the keeper's.

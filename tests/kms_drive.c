@@ -37,6 +37,8 @@ struct drive {
     struct recipient *recipient;
     uint8_t spki[NUMS_SPKI], document[NSM_RESPONSE_MAX];
     size_t document_len;
+    char ca[65536];
+    size_t ca_len;
 };
 
 static const char *option(const struct drive *d, const char *name)
@@ -82,6 +84,15 @@ static err attest(struct drive *d)
     TRY(nsm_from_fd(&nsm, fd));
     return nsm_attestation(&nsm, d->document, sizeof d->document, &d->document_len,
                            (struct bytes){ spki, sizeof spki }, (struct bytes){ 0 }, (struct bytes){ 0 });
+}
+
+static err read_ca(struct drive *d)
+{
+    FILE *f = fopen(option(d, "ca"), "rb");
+    if (!f) FAIL(E_IO, "%s", option(d, "ca"));
+    d->ca_len = fread(d->ca, 1, sizeof d->ca, f);
+    fclose(f);
+    return OK;
 }
 
 static err close_sandbox(struct drive *d)
@@ -151,8 +162,13 @@ static err run(struct drive *d)
     TRY(kms_warm_up());
     struct kms_config c = { .key_arn = option(d, "arn"), .endpoint_host = option(d, "host"), .ca_path = option(d, "ca"),
                             .fips = option(d, "fips")[0] != 0, .timeout_ms = 3000 };
+    if (option(d, "sandbox")[0]) {
+        /* As fetch does: it learns the ARN, and so opens, when its sandbox is long closed. */
+        TRY(read_ca(d));
+        c.ca_pem = d->ca, c.ca_pem_len = d->ca_len;
+        TRY(close_sandbox(d));
+    }
     TRY(kms_open(&k, &c, dial, d));
-    if (option(d, "sandbox")[0]) TRY(close_sandbox(d));
     if (strcmp(what, "describe") == 0) return describe(k);
     if (strcmp(what, "public-key") == 0) return public_key(k);
     err e = derive(d, k);
@@ -167,7 +183,8 @@ static err run(struct drive *d)
 
 int main(int argc, char **argv)
 {
-    struct drive d = { .argc = argc, .argv = argv };
+    static struct drive d;
+    d = (struct drive){ .argc = argc, .argv = argv };
     if (argc < 2) {
         fputs("usage: kms_drive derive|describe|public-key NAME=VALUE...\n", stderr);
         return 2;
