@@ -54,7 +54,7 @@ static err attach(struct init *in)
 {
     if (in->image) return OK;
     if (in->image_fd < 0) FAIL(E_STATE, "no image yet");
-    return image_attach(&in->image, IMAGE_LOOP, in->image_fd);
+    return image_attach(&in->image, in->image_fd);
 }
 
 static err format(struct init *in)

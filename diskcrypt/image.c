@@ -127,30 +127,33 @@ static err loop_attach(struct image *im, int file)
             FAIL(E_IO, "asking for a free loop device");
         FD node = -1;
         bool taken = false;
-        TRY(node_open(&node, im->device, sizeof im->device, number));
+        TRY(node_open(&node, im->loop_path, sizeof im->loop_path, number));
         TRY(loop_configure(&taken, node, file));
         if (taken) {
             im->loop = take_fd(&node);
+            strcpy(im->device, im->loop_path);
             return OK;
         }
     }
     FAIL(E_IO, "every free loop device was taken by others first, %d times", LOOP_TRIES);
 }
 
-err image_attach(struct image **out, enum image_backend backend, int fd)
+err image_attach(struct image **out, int fd)
 {
     *out = NULL;
-    if (backend != IMAGE_LOOP)
-        FAIL(E_STATE, "this program has no disk back end but loop");
     IMAGE im = calloc(1, sizeof *im);
     if (!im)
         FAIL(E_MEMORY, "no memory for an image");
-    im->backend = backend;
-    im->loop = im->root = im->guard_fd = -1;
+    im->loop = im->mapped = im->root = im->guard_fd = -1;
     TRY(loop_attach(im, fd));
     *out = im;
     im = NULL;
     return OK;
+}
+
+enum image_backend image_backend(const struct image *im)
+{
+    return im->backend;
 }
 
 const char *image_device(const struct image *im)
@@ -207,10 +210,13 @@ err image_detach(struct image *im)
     TRY(image_unmount(im));
     if (im->loop < 0)
         return OK;
+    image_unmap(im);
     int failed = ioctl(im->loop, LOOP_CLR_FD);
+    int why = errno;
     fd_close(&im->loop);                  /* AUTOCLEAR does the rest in any case */
+    errno = why;
     if (failed && errno != ENXIO)
-        FAIL(E_IO, "detaching %s", im->device);
+        FAIL(E_IO, "detaching %s", im->loop_path);
     return OK;
 }
 
@@ -229,6 +235,7 @@ void image_close(struct image **im)
             log_error("%s stays mounted", gone->dir);
     }
     fd_close(&gone->root);
+    fd_close(&gone->mapped);
     fd_close(&gone->loop);
     free(gone);
 }

@@ -6,7 +6,8 @@
  * processes leaves nothing attached and nothing mounted.
  *
  *   image_namespace -> image_tmpfs -> image_create -> (restore into the descriptor)
- *   -> image_attach -> image_mkfs (a new disk only) -> image_mount -> … -> image_close
+ *   -> image_attach -> [a process that has the volume key opens the mapping; image_map]
+ *   -> image_mkfs (a new disk only) -> image_mount -> … -> image_close
  *
  * Calls out of order are E_STATE. Needs CAP_SYS_ADMIN (and CAP_MKNOD where
  * /dev has no node for the loop device). */
@@ -17,7 +18,7 @@
 #include <sys/types.h>
 #include "core/err.h"
 
-enum image_backend { IMAGE_LOOP, IMAGE_LUKS };        /* LUKS: E_STATE until it exists */
+enum image_backend { IMAGE_LOOP, IMAGE_LUKS };        /* plain ext4 in the image; LUKS2 around it */
 enum { IMAGE_SIZE_MIN = 8 << 20 };                    /* ext4 with a journal needs this much */
 
 /* Leave the present mount namespace for a private one. Fails: E_IO. */
@@ -31,9 +32,20 @@ err image_tmpfs(const char *dir, uint64_t size);
 err image_create(int *fd, const char *dir, uint64_t size);
 
 struct image;
-/* Attach the file `fd` (borrowed) as a block device of 4096-byte sectors. Fails: E_IO, E_STATE (back end). */
-err image_attach(struct image **out, enum image_backend backend, int fd);
-/* Path of the block device. */
+/* Has this kernel what LUKS needs? Loads the module if need be. Fails: E_ABSENT. */
+err image_luks_possible(void);
+/* Attach the file `fd` (borrowed) as a block device of 4096-byte sectors. Fails: E_IO. */
+err image_attach(struct image **out, int fd);
+/* Its loop device's number. */
+int image_number(const struct image *im);
+/* The name below /dev/mapper of the mapping over loop device `number`. */
+enum { IMAGE_MAP_NAME = 32 };
+void image_map_name(char out[static IMAGE_MAP_NAME], int number);
+/* From here on use the mapping of that name instead of the loop device. It goes by itself when the
+ * last user does, as the loop device. Fails: E_IO (no mapping), E_STATE (not over this disk; order). */
+err image_map(struct image *im);
+enum image_backend image_backend(const struct image *im);
+/* Path of the block device that carries the file system. */
 const char *image_device(const struct image *im);
 /* Make an empty ext4 on it: forks and runs mkfs.ext4 with fixed arguments and an empty
  * environment, and waits for that child by its pid. What it prints is logged when it fails.

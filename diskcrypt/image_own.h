@@ -6,13 +6,18 @@
 
 struct image {
     enum image_backend backend;
-    int   loop;                           /* the block device, open: keeps it attached        */
-    char  device[32];
+    int   loop;                           /* the loop device, open: keeps it attached         */
+    char  loop_path[32];
+    int   mapped;                         /* the mapping over it, open: keeps it; -1: none    */
+    char  device[48];                     /* what carries the file system                     */
     bool  mounted;
     char  dir[PATH_MAX];
     int   root;                           /* the mounted file system's root                   */
     pid_t guard;                          /* thaws if we cannot; 0: not frozen                */
     int   guard_fd;
 };
+
+/* Let go of a mapping, if there is one. */
+void image_unmap(struct image *im);
 
 #endif

@@ -9,10 +9,12 @@ hf_unit(fault_diskcrypt SOURCES fault_diskcrypt.c LIBS hf_faults hf_seal_rig
   WRAP ${HF_FAULT_WRAP} hkdf_sha256 gcm_open_key gcm_seal sha256)
 hf_unit(prop_diskcrypt SOURCES prop_diskcrypt.c LIBS hf_seal_rig)
 hf_unit(unit_diskcrypt_image SOURCES unit_diskcrypt_image.c LIBS hf_image hf_seal_rig)
+hf_unit(unit_diskcrypt_luks SOURCES unit_diskcrypt_luks.c LIBS hf_luks hf_support)
 hf_unit(unit_diskcrypt_link SOURCES unit_diskcrypt_link.c LIBS hf_parent hf_seal_rig)
 hf_unit(unit_diskcrypt_model SOURCES unit_diskcrypt_model.c LIBS hf_seal_rig)
 add_test(NAME model_seal_selftest COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/models/seal_reader.py --selftest)
 
+hf_fuzz(luks LIBS hf_luks_header REACH luks.sound)
 hf_fuzz(head LIBS hf_manifest)
 hf_fuzz(manifest LIBS hf_manifest REACH manifest.pack manifest.entries)
 hf_fuzz(store_link LIBS hf_seal REACH store_link.head store_link.get store_link.list)

@@ -121,9 +121,6 @@ START_TEST(creates_only_what_fits)
     ck_assert_int_eq(fd, -1);
     ASSERT_OK(image_create(&fd, p.memory, SIZE));
     ck_assert_int_eq(held(fd), 0);
-    struct image *im = NULL;
-    ASSERT_CODE(image_attach(&im, IMAGE_LUKS, fd), E_STATE);
-    ck_assert_ptr_null(im);
     close(fd);
 }
 END_TEST
@@ -136,7 +133,7 @@ START_TEST(whole_life)
     image_file(&fd, &p);
     IMAGE im = NULL;
     char device[40];
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     strcpy(device, image_device(im));
     ck_assert(attached(device));
     ASSERT_CODE(image_freeze(im, 1000), E_STATE);
@@ -159,7 +156,7 @@ START_TEST(whole_life)
     image_close(&im);
     image_close(&im);
     /* The file is all there is: attach it anew. */
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
     has_file(&p, "one", "first");
     strcpy(device, image_device(im));
@@ -175,7 +172,7 @@ START_TEST(freed_blocks_become_holes)
     FD fd = -1;
     image_file(&fd, &p);
     IMAGE im = NULL;
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     ASSERT_OK(image_mkfs(im, MKFS_MS));
     ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
     long before = held(fd);
@@ -205,7 +202,7 @@ START_TEST(freezes)
     FD fd = -1;
     image_file(&fd, &p);
     IMAGE im = NULL;
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     ASSERT_OK(image_mkfs(im, MKFS_MS));
     ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
     ASSERT_CODE(image_thaw(im), E_STATE);
@@ -246,7 +243,7 @@ START_TEST(thaws_by_itself)
     FD fd = -1;
     image_file(&fd, &p);
     IMAGE im = NULL;
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     ASSERT_OK(image_mkfs(im, MKFS_MS));
     ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
     ASSERT_OK(image_freeze(im, 50));
@@ -271,7 +268,7 @@ START_TEST(close_while_busy)
     FD fd = -1;
     image_file(&fd, &p);
     IMAGE im = NULL;
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     ASSERT_OK(image_mkfs(im, MKFS_MS));
     ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
     char path[200], device[40];
@@ -299,13 +296,13 @@ START_TEST(foreign_bytes_do_not_mount)
     image_file(&fd, &p);
     IMAGE im = NULL;
     char device[40];
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     strcpy(device, image_device(im));
     ASSERT_CODE(image_mount(im, p.disk, 0, 0, 0700), E_IO);          /* no file system yet */
     ASSERT_CODE(image_mkfs(im, 0), E_TIMEOUT);
     image_close(&im);
     ck_assert(soon_detached(device));
-    ASSERT_CODE(image_attach(&im, IMAGE_LOOP, -1), E_IO);
+    ASSERT_CODE(image_attach(&im, -1), E_IO);
     ck_assert_ptr_null(im);
 }
 END_TEST
@@ -318,7 +315,7 @@ START_TEST(mkfs_failure_is_told)
     FD fd = -1;
     image_file(&fd, &p);
     IMAGE im = NULL;
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     FD node = open(image_device(im), O_RDONLY);
     ck_assert(ioctl(node, BLKROSET, &(int){ 1 }) == 0);
     rig_listen();
@@ -344,7 +341,7 @@ START_TEST(seal_and_restore)
         SNAPSHOT snap = NULL;
         BLK image = NULL;
         uint64_t copied;
-        ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+        ASSERT_OK(image_attach(&im, fd));
         ASSERT_OK(image_mkfs(im, MKFS_MS));
         ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
         put_file(&p, "one", "kept");
@@ -365,7 +362,7 @@ START_TEST(seal_and_restore)
     ASSERT_OK(blk_from_fd(&image, &again));
     ASSERT_OK(rig_restore(&r, &rep, image));
     IMAGE im = NULL;
-    ASSERT_OK(image_attach(&im, IMAGE_LOOP, fd));
+    ASSERT_OK(image_attach(&im, fd));
     ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
     has_file(&p, "one", "kept");
     char path[200];
@@ -385,8 +382,8 @@ START_TEST(two_disks)
     ASSERT_OK(image_create(&other, p.memory, SIZE));
     IMAGE a = NULL;
     IMAGE b = NULL;
-    ASSERT_OK(image_attach(&a, IMAGE_LOOP, fd));
-    ASSERT_OK(image_attach(&b, IMAGE_LOOP, other));
+    ASSERT_OK(image_attach(&a, fd));
+    ASSERT_OK(image_attach(&b, other));
     ck_assert_str_ne(image_device(a), image_device(b));
 }
 END_TEST
@@ -401,7 +398,7 @@ static void victim_live(void *ctx)
     struct image *im = NULL;
     char device[40] = "";
     if (image_namespace().code || image_tmpfs(v->place.memory, SIZE + (1 << 20)).code ||
-        image_create(&fd, v->place.memory, SIZE).code || image_attach(&im, IMAGE_LOOP, fd).code ||
+        image_create(&fd, v->place.memory, SIZE).code || image_attach(&im, fd).code ||
         image_mkfs(im, MKFS_MS).code || image_mount(im, v->place.disk, 0, 0, 0700).code ||
         (v->frozen && image_freeze(im, 60000).code))
         _exit(1);
@@ -443,7 +440,7 @@ static void filtered_live(void *ctx)
     if (sandbox_enter(&box).code)
         _exit(1);
     if (image_namespace().code || image_tmpfs(p->memory, SIZE + (1 << 20)).code ||
-        image_create(&fd, p->memory, SIZE).code || image_attach(&im, IMAGE_LOOP, fd).code ||
+        image_create(&fd, p->memory, SIZE).code || image_attach(&im, fd).code ||
         image_mkfs(im, MKFS_MS).code || image_mount(im, p->disk, 1, 1, 0700).code ||
         image_freeze(im, 60000).code || image_thaw(im).code || image_unmount(im).code ||
         image_detach(im).code)
