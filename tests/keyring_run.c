@@ -29,7 +29,7 @@ static void derive_line(char *line)
 {
     const char *name = strtok(line, " \n"), *z_hex = strtok(NULL, " \n"), *arn = strtok(NULL, " \n"), *hash_hex = strtok(NULL, " \n"),
                *epoch = strtok(NULL, " \n"), *policy_hex = strtok(NULL, " \n");
-    enum profile profile;
+    enum profile profile = PROFILES;
     uint8_t z_bytes[32], hash[32], policy[32], spki[NUMS_SPKI];
     char master_hex[65], root_hex[65], x_hex[65];
     uint32_t counter = 0;
