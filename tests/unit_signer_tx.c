@@ -1,4 +1,5 @@
 /* Transactions: round trips, every cut, every count, weights, and CheckTransaction's rules. */
+#include "signer/script.h"
 #include "signer/tx.h"
 
 #include <stdlib.h>
@@ -318,10 +319,39 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* A signature of before segwit is hashed with the help of the heap; so are the tables of a transaction. */
+static err verify_once(void *ctx, unsigned long n)
+{
+    struct made *m = ctx;
+    static const uint8_t script[] = { 0xac, 0x91 };            /* CHECKSIG NOT */
+    struct sighash_cache c;
+    struct script_result res;
+    SCRIPT_ENGINE engine = NULL;
+    (void)n;
+    m->out[2] = (struct tx_out){ 1, { script, sizeof script } };
+    TRY(script_engine_new(&engine));
+    TRY(sighash_cache_make(&c, &m->t, &m->out[2]));
+    err e = script_verify(engine, &res, &c, 0, script, sizeof script, 0, NULL);
+    ck_assert(e.code == E_OK || (e.code == E_MEMORY && res.error == SCRIPT_ERR_NO_MEMORY));
+    return e;
+}
+
+START_TEST(no_memory_to_verify)
+{
+    struct made m;
+    uint8_t sig[9 + 1 + 34] = { 8, 0x30, 6, 2, 1, 1, 2, 1, 1, 33, 2 };
+    made_good(&m);
+    hex_must(sig + 11, 32, "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");
+    m.t.in_count = 1;
+    m.in[0].script_sig = (struct span){ sig, 43 };
+    FAULT_LOOP(FAULT_ALLOC, verify_once, &m);
+}
+END_TEST
+
 static Suite *tx_suite(void)
 {
     return CHECK_SUITE("signer_tx", fields, round_trip_and_sizes, known_id, cut_or_longer, markers, compact_sizes,
-                       counts_cost_nothing, spent_outputs, check_rules, check_coinbase, check_many_inputs, no_memory);
+                       counts_cost_nothing, spent_outputs, check_rules, check_coinbase, check_many_inputs, no_memory, no_memory_to_verify);
 }
 
 CHECK_MAIN(tx_suite)
