@@ -9,16 +9,15 @@
 #include "parent/ask.h"
 #include "parent/say.h"
 
-#define DEFAULT_URL "http://127.0.0.1:8000"
 enum { SIGN_BODY_MAX = 4 << 20, USUAL_S = 60, SETUP_S = 180, SEAL_S = 180 };
 
-#define URL_OPTION { "url", "ADDRESS", "the running parent: http://HOST:PORT or unix:PATH (default " DEFAULT_URL ")" }
-
-static const char *url_of(const struct call *c)
+const char *call_url(const struct call *c)
 {
     const char *url = call_value(c, "url");
-    return url ? url : DEFAULT_URL;
+    return url ? url : ASK_DEFAULT_URL;
 }
+
+static const char *url_of(const struct call *c) { return call_url(c); }
 
 static json_t *json_of(const struct http_answer *a)
 {
@@ -63,30 +62,46 @@ static enum exits unreached(const struct call *c, err e, const struct http_answe
 {
     const char *hint = "Is `holdfast run` running, and is this its `listen` address (--url)?";
     if (e.code == E_FORMAT) return say_failure(c, EXIT_USAGE, NULL, NULL, "`%s` is no address: http://HOST:PORT or unix:PATH", url_of(c));
+    if (e.code == E_AUTH) return say_failure(c, EXIT_SERVER, NULL, "Something between here and the enclave answers in its place.", "%s: %s", url_of(c), a->reason);
     if (e.code == E_LIMIT || e.code == E_MEMORY) return say_failure(c, EXIT_SERVER, NULL, NULL, "%s: %s", url_of(c), a->reason);
     if (e.code == E_TIMEOUT) hint = "It may still be at work: look at `holdfast status` before trying again.";
     return say_failure(c, EXIT_REACH, NULL, hint, "cannot reach %s: %s", url_of(c), a->reason);
 }
 
-/* Ask, and print what came: as it is with --json, as lines for people. Out: *body when it is
- * an object and the caller wants it. */
-static enum exits ask(const struct call *c, json_t **body, const struct http_request *r)
+/* Take an answer as JSON. Out: *body. */
+static enum exits take(const struct call *c, json_t **body, err e, const struct http_answer *a)
 {
-    HTTP_ANSWER a = { 0 };
-    err e = http_call(&a, r);
-    if (e.code) return unreached(c, e, &a);
-    if (a.status < 200 || a.status > 299) return refused(c, &a);
-    JSON value = json_of(&a);
-    if (a.json && !value) return say_failure(c, EXIT_SERVER, NULL, NULL, "the answer of %s is not well-formed JSON", url_of(c));
+    if (e.code) return unreached(c, e, a);
+    if (a->status < 200 || a->status > 299) return refused(c, a);
+    JSON value = json_of(a);
+    if (a->json && !value) return say_failure(c, EXIT_SERVER, NULL, NULL, "the answer of %s is not well-formed JSON", url_of(c));
     /* The earlier systems' routes answer in plain words; a program still gets JSON. */
-    if (!value) value = json_pack("{s:s%}", "message", (const char *)a.body, a.len);
+    if (!value) value = json_pack("{s:s%}", "message", (const char *)a->body, a->len);
     if (!value) return say_failure(c, EXIT_SERVER, NULL, NULL, "the answer of %s is not text", url_of(c));
     *body = value;
     value = NULL;
     return EXIT_DONE;
 }
 
-enum exits call_ask(const struct call *c, json_t **body, const struct http_request *r) { return ask(c, body, r); }
+enum exits call_ask(const struct call *c, json_t **body, const struct http_request *r)
+{
+    HTTP_ANSWER a = { 0 };
+    err e = http_call(&a, r);
+    return take(c, body, e, &a);
+}
+
+/* The same over the channel, where there is one. */
+static enum exits ask(const struct call *c, json_t **body, const struct http_request *r)
+{
+    struct channel_target target;
+    bool channel = false;
+    enum exits code = call_channel(&target, &channel, c);
+    if (code != EXIT_DONE) return code;
+    if (!channel) return call_ask(c, body, r);
+    HTTP_ANSWER a = { 0 };
+    err e = channel_call(&a, r, &target);
+    return take(c, body, e, &a);
+}
 enum exits call_unreached(const struct call *c, err e, const struct http_answer *a) { return unreached(c, e, a); }
 
 static enum exits show(const struct call *c, json_t **body)
@@ -227,30 +242,30 @@ static enum exits run_sign(const struct call *c)
     return say_json(&body);
 }
 
-static const struct option_row url_only[] = { URL_OPTION, { NULL, NULL, NULL } };
+static const struct option_row ask_only[] = { ASK_OPTIONS, { NULL, NULL, NULL } };
 static const struct option_row setup_options[] = {
     { "key", "ARN", "the KMS key that the master key is derived with" },
     { "blockhash", "HEX", "hash of a Bitcoin block, as explorers show it" },
     { "max-weight", "N", "largest transaction to sign, in weight units (default 4000000)" },
-    URL_OPTION, { NULL, NULL, NULL },
+    ASK_OPTIONS, { NULL, NULL, NULL },
 };
 static const struct option_row requests_options[] = {
-    { "limit", "N", "how many, newest first: 1 to 1000 (default 100)" }, URL_OPTION, { NULL, NULL, NULL },
+    { "limit", "N", "how many, newest first: 1 to 1000 (default 100)" }, ASK_OPTIONS, { NULL, NULL, NULL },
 };
 
 const struct command status_command = {
-    .name = "status", .summary = "Show the state of the running service.", .options = url_only, .run = run_status };
+    .name = "status", .summary = "Show the state of the running service.", .options = ask_only, .run = run_status };
 const struct command seal_command = {
-    .name = "seal", .summary = "Have the enclave seal its disk to the parent's store now.", .options = url_only, .run = run_seal };
+    .name = "seal", .summary = "Have the enclave seal its disk to the parent's store now.", .options = ask_only, .run = run_seal };
 const struct command public_key_command = {
-    .name = "public-key", .summary = "Print the service's master public key.", .options = url_only, .run = run_public_key };
+    .name = "public-key", .summary = "Print the service's master public key.", .options = ask_only, .run = run_public_key };
 const struct command settings_command = {
-    .name = "settings", .summary = "Show what the service was set up with.", .options = url_only, .run = run_settings };
+    .name = "settings", .summary = "Show what the service was set up with.", .options = ask_only, .run = run_settings };
 const struct command requests_command = {
     .name = "requests", .summary = "List the requests that the service answered.", .options = requests_options, .run = run_requests };
 const struct command setup_command = {
     .name = "setup", .summary = "Set the service up: once in its life.", .options = setup_options, .run = run_setup };
 const struct command sign_command = {
-    .name = "sign", .operands = "FILE|-", .operands_least = 1, .operands_most = 1, .options = url_only, .run = run_sign,
+    .name = "sign", .operands = "FILE|-", .operands_least = 1, .operands_most = 1, .options = ask_only, .run = run_sign,
     .summary = "Have an emulated spend verified and signed; print the signed transaction.",
     .details = "FILE holds the JSON request of POST /verify-and-sign; - reads it from standard input." };

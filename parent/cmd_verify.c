@@ -97,11 +97,11 @@ static enum exits take_image(struct job *j, const struct call *c)
 
 static enum exits take_nonce(struct job *j, const struct call *c)
 {
-    const char *hex = call_value(c, "nonce");
     size_t n = NONCE_OWN;
     if (j->want.online) {
         if (random_bytes(j->nonce, n).code) return say_failure(c, EXIT_REFUSED, NULL, NULL, "verify: no random bytes for a nonce");
     } else {
+        const char *hex = call_value(c, "nonce");
         if (!hex) return EXIT_DONE;
         n = strlen(hex) / 2;
         if (n == 0 || n > NONCE_MAX || hex_to(j->nonce, n, hex, strlen(hex)).code)
@@ -109,6 +109,16 @@ static enum exits take_nonce(struct job *j, const struct call *c)
     }
     j->want.check.nonce = (struct bytes){ j->nonce, n };
     return EXIT_DONE;
+}
+
+/* What asking commands have as well. */
+static enum exits take_common(struct job *j, const struct call *c)
+{
+    j->want.check.pcrs = j->pcrs;
+    enum exits code = take_root(j, c);
+    for (size_t i = 0; code == EXIT_DONE && i < c->repeated_count; i++) code = take_pcr(j, c, c->repeated[i]);
+    if (code == EXIT_DONE) code = take_nonce(j, c);
+    return code == EXIT_DONE ? take_image(j, c) : code;
 }
 
 static enum exits take_options(struct job *j, const struct call *c)
@@ -127,11 +137,7 @@ static enum exits take_options(struct job *j, const struct call *c)
     j->want.check.at = (int64_t)at;
     j->want.check.max_age = age;
     j->want.check.allow_debug = call_value(c, "allow-debug") != NULL;
-    j->want.check.pcrs = j->pcrs;
-    enum exits code = take_root(j, c);
-    for (size_t i = 0; code == EXIT_DONE && i < c->repeated_count; i++) code = take_pcr(j, c, c->repeated[i]);
-    if (code == EXIT_DONE) code = take_nonce(j, c);
-    return code == EXIT_DONE ? take_image(j, c) : code;
+    return take_common(j, c);
 }
 
 /* ---- the evidence ---- */
@@ -149,10 +155,18 @@ static void take_answer(struct job *j)
     if (json_is_string(text)) j->evidence.statement = (struct bytes){ json_string_value(text), json_string_length(text) };
 }
 
+/* Where the failed check stands. */
+static size_t failed_line(const struct verify_result *r)
+{
+    size_t i = 0;
+    while (i + 1 < r->count && r->line[i].verdict != VERIFY_FAILED) i++;
+    return i;
+}
+
 static enum exits served_key(struct job *j, const struct call *c)
 {
     HTTP_ANSWER a = { 0 };
-    err e = http_call(&a, &(struct http_request){ .url = call_value(c, "url"), .path = "/public-key", .timeout_s = ASK_S });
+    err e = http_call(&a, &(struct http_request){ .url = call_url(c), .path = "/public-key", .timeout_s = ASK_S });
     if (e.code) return call_unreached(c, e, &a);
     if (a.status != 200) return EXIT_DONE;         /* none before setup; the statement has to agree */
     JSON body = json_loadb((const char *)a.body, a.len, JSON_REJECT_DUPLICATES, NULL);
@@ -166,7 +180,7 @@ static enum exits fetch(struct job *j, const struct call *c)
 {
     char path[64 + 2 * NONCE_OWN + 1] = "/attestation?format=json&nonce=";
     hex_from(path + strlen(path), j->nonce, NONCE_OWN);
-    enum exits code = call_ask(c, &j->answer, &(struct http_request){ .url = call_value(c, "url"), .path = path, .timeout_s = ASK_S });
+    enum exits code = call_ask(c, &j->answer, &(struct http_request){ .url = call_url(c), .path = path, .timeout_s = ASK_S });
     if (code != EXIT_DONE) return code;
     take_answer(j);
     return served_key(j, c);
@@ -295,6 +309,26 @@ static enum exits run_verify(const struct call *c)
     if (c->json) return tell_json(&r, &j.want, code);
     tell_people(&r);
     return fflush(stdout) == 0 ? code : EXIT_REFUSED;
+}
+
+enum exits call_attested_key(uint8_t key[static CHANNEL_KEY], const struct call *c)
+{
+    __attribute__((cleanup(job_drop))) struct job j = { .doc = NULL };
+    VERIFY_RESULT r = { .count = 0 };
+    j.want.online = true;
+    j.want.check.at = (int64_t)time(NULL);
+    j.want.check.max_age = MAX_AGE_ONLINE;
+    enum exits code = take_common(&j, c);
+    if (code == EXIT_DONE) code = fetch(&j, c);
+    if (code != EXIT_DONE) return code;
+    verify_run(&r, &j.want, &j.evidence);
+    warn_people(&r, &j.want);
+    if (r.failed)
+        return say_failure(c, EXIT_REFUSED, NULL, "`holdfast verify --url ADDRESS` shows every check.", "the service's attestation is refused: %s: %s", r.failed, r.line[failed_line(&r)].detail);
+    if (r.doc.public_key.n != CHANNEL_KEY)
+        return say_failure(c, EXIT_REFUSED, NULL, "Another version of the service? --plain does without.", "the service's attestation carries no channel key");
+    memcpy(key, r.doc.public_key.p, CHANNEL_KEY);
+    return EXIT_DONE;
 }
 
 static const struct option_row options[] = {

@@ -79,7 +79,9 @@ static bool set_body(CURL *c, struct curl_slist **headers, const struct http_req
 {
     if (!r->body) return true;
     /* No `Expect: 100-continue`: it would cost a round trip, and a relay need not know it. */
-    struct curl_slist *one = curl_slist_append(NULL, "Content-Type: application/json");
+    char type[96];
+    snprintf(type, sizeof type, "Content-Type: %s", r->type ? r->type : "application/json");
+    struct curl_slist *one = curl_slist_append(NULL, type);
     struct curl_slist *two = one ? curl_slist_append(one, "Expect:") : NULL;
     *headers = two ? two : one;
     return two && curl_easy_setopt(c, CURLOPT_HTTPHEADER, two) == CURLE_OK &&

@@ -13,8 +13,9 @@ enum { HTTP_ANSWER_MAX = 32 << 20 };
 
 struct http_request {
     const char *url, *path;                  /* base address, and path with query */
-    const void *body;                        /* NULL: a GET, else a POST of JSON */
+    const void *body;                        /* NULL: a GET, else a POST */
     size_t      body_len;
+    const char *type;                        /* its content type; NULL: JSON */
     long        timeout_s;                   /* for everything together */
     const char *progress;                    /* what is waited for, shown on a terminal; or NULL */
 };

@@ -13,16 +13,17 @@ _holdfast()
         --config | --document | --image | --statement | --kernel | --ramdisk | --certificate) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --store) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
+        --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
         --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --pcr | --max-age | --at | --nonce | --cmdline) return ;;
-        --root) [ "$command" = verify ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --root) [ "$command" != address ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
+    local ask='--url --channel-key --plain --root --image --pcr'
     case $command in
         run) words='--config --check' ;;
-        status | seal | public-key | settings) words='--url' ;;
-        setup) words='--key --blockhash --max-weight --url' ;;
-        requests) words='--limit --url' ;;
-        sign) words='--url' ;;
+        status | seal | public-key | settings | sign) words=$ask ;;
+        setup) words="--key --blockhash --max-weight $ask" ;;
+        requests) words="--limit $ask" ;;
         backups) words='--store --config' ;;
         address) words='--public-key --root --script --backup-root --network' ;;
         verify) words='--url --document --pcr --image --root --allow-debug --max-age --at --nonce --statement' ;;

@@ -2,9 +2,12 @@
 """Requests that come encrypted: the channel to the attested key, and the earlier systems' endpoint. The client is
 tests/models/hpke.py, which shares no code with the program."""
 import concurrent.futures
+import http.server
 import json
 import os
+import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -192,6 +195,102 @@ class TheChannel(Base):
             for f in asked:
                 self.assertEqual(f.result()[0], 200)
         self.assertEqual(rig.status()["requests"], 121)
+
+
+class TheCommandLine(Base):
+    def ask(self, rig, *args, code=0, url=None, key=None):
+        environment = {k: v for k, v in os.environ.items() if k != "HOLDFAST_CHANNEL_KEY"}
+        if key:
+            environment["HOLDFAST_CHANNEL_KEY"] = key
+        out = subprocess.run([rig.program("holdfast"), *args, "--url", url or f"http://127.0.0.1:{rig.port}", "--json"],
+                             capture_output=True, text=True, timeout=120, env=environment)
+        self.assertEqual(out.returncode, code, out.stdout + out.stderr)
+        return json.loads(out.stdout), out.stderr
+
+    def test_it_encrypts(self):
+        rig = self.start(setup=False, how="channel")
+        request = rig.path("request.json")
+        trusted = ["--root", rig.path("sim", "nsm-root.pem"), "--pcr", "0=" + r.PCR0]
+        setup = ["setup", "--key", rig.arn, "--blockhash", r.BLOCKHASH]
+        said, _ = self.ask(rig, *setup, "--plain", code=1)
+        self.assertEqual(said["status"], 403)
+        # The simulator's root is not AWS's, and another PCR0 is not this code's: nothing is sent.
+        self.assertIn("attestation is refused: root", self.ask(rig, *setup, "--channel-key", "auto", code=1)[0]["error"])
+        self.assertIn("attestation is refused: pcr", self.ask(rig, *setup, *trusted[:2], "--pcr", "0=" + "00" * 48, code=1)[0]["error"])
+        self.assertIn("another channel key", self.ask(rig, *setup, "--channel-key", "ab" * 32, code=1)[0]["error"])
+        self.assertEqual(rig.status()["phase"], "awaiting-setup")
+        self.assertEqual(self.ask(rig, *setup, *trusted)[0], {"message": "Secret generated successfully."})
+        with open(request, "w") as f:
+            json.dump(self.spend(rig), f)
+        key = Channel(rig).key.hex()
+        for way in (["--channel-key", "auto", *trusted], ["--channel-key", key.upper()], ["--plain"]):
+            said, told = self.ask(rig, "sign", request, *way)
+            model.verify_answer(self.spend(rig), said, self.master)
+            self.assertNotIn("CHANNEL", told)
+        said, told = self.ask(rig, "sign", request)
+        self.assertIn("CHANNEL: encrypted to a key that nobody vouched for.", told)
+        self.assertNotIn("CHANNEL", self.ask(rig, "sign", request, key=key)[1])
+        self.assertEqual(self.ask(rig, "status", key="cd" * 32, code=1)[0]["exit"], 1)
+        self.assertEqual(self.ask(rig, "requests", "--limit", "2", key=key)[0]["total"], 5)
+        self.assertEqual(self.ask(rig, "settings", key=key)[0]["key_id"], rig.arn)
+        self.assertEqual(self.ask(rig, "public-key", key=key)[0]["public_key"], r.PUBLISHED)
+        self.assertEqual(self.ask(rig, "seal", key=key)[0]["mounted"], True)
+        self.assertEqual(self.ask(rig, *setup, key=key, code=1)[0]["status"], 409)
+        for wrong in (["--channel-key", "x"], ["--channel-key", key[2:]], ["--plain", "--channel-key", "auto"], ["--channel-key", key, "--pcr", "0=" + r.PCR0]):
+            self.ask(rig, "status", *wrong, code=2)
+
+    def test_it_believes_nobody_in_between(self):
+        """A relay that reads and answers: in the clear it gets away with it, over the channel it does not."""
+        rig = self.start()
+        key = Channel(rig).key.hex()
+        seen = []
+
+        def relay(change):
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do(self):
+                    body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                    seen.append(body)
+                    code, headers, answer = change(self.command, self.path, body, rig.request(self.command, self.path, body or None, {"Content-Type": self.headers.get("Content-Type", "")}))
+                    self.send_response(code)
+                    self.send_header("Content-Type", headers["Content-Type"])
+                    self.send_header("Content-Length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
+                do_GET = do_POST = do
+
+                def log_message(self, *_):
+                    pass
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.addCleanup(server.server_close)
+            self.addCleanup(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        last = []
+
+        def keep(method, path, body, answer):
+            last.append(answer)
+            return answer
+        self.assertEqual(self.ask(rig, "settings", key=key, url=relay(keep))[0]["key_id"], rig.arn)
+        self.assertFalse(any(rig.arn.encode() in a[2] for a in last), "the relay could read the answer")
+        old = last[-1]
+        lies = {
+            "clear success": lambda m, p, b, a: (200, {"Content-Type": "application/json"}, b'{"key_id":"mine"}'),
+            "another success": lambda m, p, b, a: (201, {"Content-Type": "application/json"}, b'{"key_id":"mine"}'),
+            "an old answer": lambda m, p, b, a: old,
+            "its own question": lambda m, p, b, a: (200, a[1], b),
+            "one bit": lambda m, p, b, a: (200, a[1], a[2][:-1] + bytes([a[2][-1] ^ 1])),
+            "another status": lambda m, p, b, a: (200, a[1], a[2][:4] + b"\xc9" + a[2][5:]),
+            "cut": lambda m, p, b, a: (200, a[1], a[2][:-1]),
+            "empty": lambda m, p, b, a: (200, a[1], b""),
+        }
+        for what, lie in lies.items():
+            with self.subTest(what):
+                url = relay(lambda m, p, b, a: lie(m, p, b, a) if m == "POST" else a)
+                said, _ = self.ask(rig, "settings", key=key, url=url, code=4)
+                self.assertIn("not one of the channel key's holder", said["error"])
+        url = relay(lambda m, p, b, a: (403, {"Content-Type": "application/json"}, b'{"error":"no"}') if m == "POST" else a)
+        self.ask(rig, "settings", key=key, url=url, code=1)
 
 
 class TheEarlierEndpoint(Base):
