@@ -69,6 +69,7 @@ static err start_signing(struct keeper *k, const struct keyring *ring, const str
     s->settings.max_weight = g->max_weight;
     memcpy(s->settings.key_id, g->key_arn, sizeof s->settings.key_id);
     memcpy(s->settings.blockhash, g->blockhash, 32);
+    s->settings.accepted = g->accepted;
     TRY(secure_service(k->secure, ring));
     TRY(secure_show(k->secure, s));
     return keeper_tell(k, PHASE_SERVING);
@@ -123,7 +124,7 @@ static err open_keyring(struct keeper *k, struct keyring *ring, const struct rec
     SECRET z = NULL;
     SECRET build_root = NULL;
     SECRET again = NULL;
-    TRY(keeper_derive(k, &z, r->genesis.key_arn, r->genesis.blockhash, profile));
+    TRY(keeper_derive(k, &z, &r->genesis, profile, false));
     TRY(keyring_build_root(&build_root, z, r->genesis.key_arn, r->genesis.blockhash));
     TRY(keyring_unseal(ring, build_root, r->keyring, r->keyring_len, r->bound, r->bound_len));
     TRY(keyring_check(ring, r->commitment));

@@ -9,6 +9,7 @@
 #include "daemon/keeper.h"
 #include "keystore/kms.h"
 #include "keystore/nums.h"
+#include "keystore/p256.h"
 
 enum { FETCH_MS = 60000, ROOM = 16 << 10, QUESTION = 16 << 10, NEW_FETCH_MS = 5000 };
 
@@ -83,31 +84,64 @@ static err attempt(struct keeper *k, secret **z, bool *again, const char *arn, c
 }
 
 /* If fetch died, init brings a new channel shortly. */
-static void wait_for_fetch(struct keeper *k)
+void keeper_await_fetch(struct keeper *k)
 {
     bool stop = false;
-    struct pollfd p = { .fd = k->env->control, .events = POLLIN };
+    struct pollfd gone = { .fd = k->env->peer[ROLE_FETCH], .events = POLLIN }, p = { .fd = k->env->control, .events = POLLIN };
+    if (k->env->peer[ROLE_FETCH] >= 0 && poll(&gone, 1, 0) != 1) return;
     if (poll(&p, 1, NEW_FETCH_MS) == 1) err_drop(role_control(k->env, &stop));
 }
 
-err keeper_derive(struct keeper *k, secret **z, const char *arn, const uint8_t blockhash[static 32], enum profile profile)
+/* KMS's shared secret for one point, in a bounded number of attempts, each with a document of its own. */
+static err ask(struct keeper *k, secret **z, const char *arn, const uint8_t *spki)
 {
-    uint8_t spki[NUMS_SPKI];
-    uint32_t counter = 0;
-    TRY(nums_point(spki, &counter, blockhash, profile));
     for (unsigned i = 1; ; i++) {
         bool again = false;
         uint32_t random = 0;
         err e = attempt(k, z, &again, arn, spki);
         if (!e.code) return OK;
         if (!again || i >= KMS_ATTEMPTS || k->env->stopping) return e;
-        if (e.code == E_CLOSED || e.code == E_TIMEOUT || e.code == E_IO) {
-            struct pollfd gone = { .fd = k->env->peer[ROLE_FETCH], .events = POLLIN };
-            if (k->env->peer[ROLE_FETCH] < 0 || poll(&gone, 1, 0) == 1) wait_for_fetch(k);
-        }
+        if (e.code == E_CLOSED || e.code == E_TIMEOUT || e.code == E_IO) keeper_await_fetch(k);
         TRY(random_bytes(&random, sizeof random));
         unsigned ms = kms_backoff_ms(i, random);
         log_info("asking KMS again in %u ms", ms);
         nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 }, NULL);
     }
+}
+
+/* Does the holder of the key's private half answer? Asked before anything is derived. */
+static err check_possession(struct keeper *k, const struct p256 *own, const struct genesis *g)
+{
+    SECRET got = NULL;
+    uint8_t spki[P256_SPKI];
+    TRY(p256_own(spki, own));
+    TRY(ask(k, &got, g->key_arn, spki));
+    return p256_check_own(own, g->key_point, got);
+}
+
+/* And did the same one give the secret? On later boots the keyring's commitment says so. */
+static err check_binding(struct keeper *k, const struct p256 *own, const struct genesis *g, const uint8_t *nums, const secret *z)
+{
+    SECRET got = NULL;
+    uint8_t spki[P256_SPKI];
+    TRY(p256_sum(spki, own, nums));
+    TRY(ask(k, &got, g->key_arn, spki));
+    return p256_check_sum(own, g->key_point, z, got);
+}
+
+err keeper_derive(struct keeper *k, secret **z, const struct genesis *g, enum profile profile, bool first)
+{
+    uint8_t spki[NUMS_SPKI];
+    uint32_t counter = 0;
+    P256 own = NULL;
+    SECRET found = NULL;
+    const bool known = g->key_point[0] != 0;
+    TRY(nums_point(spki, &counter, g->blockhash, profile));
+    if (known) TRY(p256_new(&own));
+    if (known) TRY(check_possession(k, own, g));
+    else log_warn("the KMS key's public key is not on record: whether its holder answers cannot be checked");
+    TRY(ask(k, &found, g->key_arn, spki));
+    if (known && first) TRY(check_binding(k, own, g, spki, found));
+    secret_move(z, &found);
+    return OK;
 }

@@ -14,8 +14,9 @@
 #include "daemon/roles.h"
 #include "daemon/wire.h"
 #include "keystore/kms.h"
+#include "keystore/kms_gather.h"
 
-enum { CA_MAX = 1 << 20, ROOM = 32 << 10, ONE_STATE = 1u };
+enum { CA_MAX = 1 << 20, ROOM = 32 << 10, ONE_STATE = 1u, EVIDENCE_MS = 60000 };
 
 struct fetch {
     struct role_env *env;
@@ -130,8 +131,66 @@ static err on_derive(void *self, int fd, const struct msg *m, int *pass)
     return e;
 }
 
-static const struct msg_rule rules[] = { { FETCH_DERIVE, 16, ROOM, ONE_STATE, 0, on_derive } };
-static const struct msg_table table = { rules, 1 };
+static void free_text(char **p) { free(*p); }
+
+/* Everything KMS says about the key, judged here, where JSON is read; the keeper gets what it needs in a fixed
+ * layout, and the text only to hash it. */
+static err gather(struct fetch *f, struct wr *w, const char *arn, const uint8_t pcr0[static KEY_PCR], uint32_t within_ms)
+{
+    GATHERED g = { 0 };
+    __attribute__((cleanup(free_text))) char *evidence = NULL;
+    struct key_report report;
+    uint8_t spki[KEY_P256_SPKI];
+    bool has_key = false;
+    size_t n = 0;
+    TRY(open_for(f, arn));
+    TRY(kms_gather(f->kms, &g, within_ms));
+    g.evidence.builds.count = 1;
+    memcpy(g.evidence.builds.pcr0[0], pcr0, KEY_PCR);
+    key_evidence_judge(&report, spki, &has_key, &g.evidence);
+    for (unsigned i = 0; i < report.count; i++) {
+        const struct key_finding_row *row = key_finding_row(report.found[i].finding);
+        log_warn("about the KMS key: %s (%s): %s", row->id, key_severity_text(row->severity), report.found[i].where);
+    }
+    TRY(key_evidence_write(&evidence, &n, &g.evidence, &report));
+    wr_u8(w, 1);
+    wr_u32(w, report.set);
+    wr_u8(w, has_key);
+    wr_bytes(w, spki, sizeof spki);
+    wr_var(w, evidence, n);
+    return wr_end(w, "FETCH_EVIDENCE_IS");
+}
+
+static err on_evidence(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct rd r = rd_of(m->body, m->len);
+    enum { CAP = KEY_EVIDENCE_MAX + 128 };
+    char arn[ARN_MAX] = "";
+    uint8_t pcr0[KEY_PCR];
+    size_t n = 0;
+    BYTES out = NULL;
+    (void)pass;
+    const uint8_t *name = rd_var(&r, sizeof arn - 1, &n);
+    rd_copy(&r, pcr0, sizeof pcr0);
+    const uint32_t within_ms = rd_u32(&r);
+    if (within_ms > EVIDENCE_MS) r.bad = true;
+    TRY(rd_end(&r, "FETCH_EVIDENCE"));
+    memcpy(arn, name, n);
+    TRY(mem_new(&out, CAP));
+    struct wr w = wr_of(out, CAP);
+    if (gather(self, &w, arn, pcr0, within_ms).code) {
+        static const uint8_t nothing[1 + 4 + 1 + KEY_P256_SPKI + 4];
+        w = wr_of(out, CAP);
+        wr_bytes(&w, nothing, sizeof nothing);
+    }
+    return msg_send(fd, FETCH_EVIDENCE_IS, m->seq, out, w.len, 10000);
+}
+
+static const struct msg_rule rules[] = {
+    { FETCH_DERIVE, 16, ROOM, ONE_STATE, 0, on_derive },
+    { FETCH_EVIDENCE, 9 + KEY_PCR, ARN_MAX + 8 + KEY_PCR, ONE_STATE, 0, on_evidence },
+};
+static const struct msg_table table = { rules, sizeof rules / sizeof *rules };
 
 err fetch_main(struct role_env *env)
 {

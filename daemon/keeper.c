@@ -3,6 +3,7 @@
  * its own messages, nothing of a client's. */
 #include "daemon/keeper.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,9 +13,10 @@
 #include "daemon/roles.h"
 #include "daemon/secure.h"
 #include "keystore/arn.h"
+#include "keystore/key_finding.h"
 
 #define IN(phase) (1u << (phase))
-enum { DISK_MS = 600000 };
+enum { DISK_MS = 600000, EVIDENCE_MS = 40000 };
 
 err keeper_warm_up(struct role_env *env)
 {
@@ -37,11 +39,16 @@ err keeper_tell(struct keeper *k, enum phase phase)
     return msg_send(k->env->control, CTL_SERVING, 0, &one, 1, 5000);
 }
 
-static err say(int fd, const struct msg *m, enum setup_verdict v)
+static err say_findings(int fd, const struct msg *m, enum setup_verdict v, uint32_t findings)
 {
-    const uint8_t body = (uint8_t)v;
-    return msg_send(fd, KEEPER_SETUP_IS, m->seq, &body, 1, 5000);
+    uint8_t body[5];
+    struct wr w = wr_of(body, sizeof body);
+    wr_u8(&w, (uint8_t)v);
+    wr_u32(&w, findings);
+    return msg_send(fd, KEEPER_SETUP_IS, m->seq, body, w.len, 5000);
 }
+
+static err say(int fd, const struct msg *m, enum setup_verdict v) { return say_findings(fd, m, v, 0); }
 
 static err make_genesis(struct keeper *k, struct genesis *g, const struct wire_setup *s)
 {
@@ -53,6 +60,7 @@ static err make_genesis(struct keeper *k, struct genesis *g, const struct wire_s
     memcpy(g->blockhash, s->blockhash, 32);
     g->limited = s->limited;
     g->max_weight = s->limited ? s->max_weight : 0;
+    g->accepted = s->accepted;
     g->created = (uint64_t)time(NULL);
     return random_bytes(g->nonce, sizeof g->nonce);
 }
@@ -68,6 +76,17 @@ static bool allowed(const struct daemon_config *c, const struct wire_setup *s)
 static enum setup_verdict verdict_of(err e)
 {
     return e.code == E_LIMIT || e.code == E_STATE ? SETUP_FAILED : SETUP_KMS_FAILED;
+}
+
+/* A key is derived from only when it is known who else may use it, or when setup said by name which
+ * doubt it accepts. Out: *refused, the doubts that it did not. */
+static err derive(struct keeper *k, secret **z, uint32_t *refused, struct genesis *g, enum profile profile)
+{
+    TRY(keeper_gather(k, g->key_arn, EVIDENCE_MS));
+    *refused = key_findings_breaking(k->evidence.findings) & ~g->accepted;
+    if (*refused) return OK;
+    memcpy(g->key_point, k->evidence.point, sizeof g->key_point);
+    return keeper_derive(k, z, g, profile, true);
 }
 
 /* Until KMS has answered, a failure leaves all as it was, and setup can be tried again. */
@@ -91,10 +110,11 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
     TRY(profile_from_text(&profile, k->env->config.profile));
     TRY(make_genesis(k, &g, &s));
     TRY(keeper_tell(k, PHASE_DERIVING));
-    err e = keeper_derive(k, &z, g.key_arn, g.blockhash, profile);
-    if (e.code) {
+    uint32_t refused = 0;
+    err e = derive(k, &z, &refused, &g, profile);
+    if (e.code || refused) {
         TRY(keeper_tell(k, PHASE_AWAITING_SETUP));
-        return say(fd, m, verdict_of(e));
+        return refused ? say_findings(fd, m, SETUP_KEY_REFUSED, refused) : say(fd, m, verdict_of(e));
     }
     e = keeper_genesis(k, &g, &z);
     if (e.code) {
@@ -106,8 +126,9 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
 
 #define ALWAYS (IN(PHASE_STARTING) | IN(PHASE_AWAITING_SETUP) | IN(PHASE_DERIVING) | IN(PHASE_RESTORING) | IN(PHASE_SERVING))
 static const struct msg_rule web_rules[] = {
-    { KEEPER_SETUP, 45, 512, ALWAYS, 0, on_setup },
+    { KEEPER_SETUP, 49, 512, ALWAYS, 0, on_setup },
     { KEEPER_ATTEST, 5, 5 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_attest },
+    { KEEPER_EVIDENCE, 4, 4 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_evidence },
     { KEEPER_SECURE, 34, 66 + SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD, ALWAYS, 0, secure_on_secure },
     { KEEPER_CHANNEL, 1, CHANNEL_ASK_MORE + SECURE_PLAIN_MAX, ALWAYS, 0, secure_on_channel },
     { KEEPER_SEAL, 11, MSG_MAX, ALWAYS, 0, secure_on_seal },
@@ -154,5 +175,7 @@ err keeper_main(struct role_env *env)
     loop_add(&l, &env->peer[ROLE_FETCH], &fetch_table, true);
     loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);
     loop_add(&l, &env->peer[ROLE_DISK], NULL, false);
-    return loop_run(&l);
+    err e = loop_run(&l);
+    free(k.evidence.text);
+    return e;
 }

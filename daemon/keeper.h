@@ -6,9 +6,19 @@
 #include "daemon/wire.h"
 #include "keystore/keyring.h"
 #include "keystore/nsm.h"
+#include "keystore/p256.h"
 #include "keystore/profile.h"
 #include "keystore/recipient.h"
 #include "policy/record.h"
+
+/* What KMS said about a key, the last time it was asked. */
+struct keeper_evidence {
+    char     arn[WIRE_ARN];              /* empty: never asked                         */
+    uint32_t findings;                   /* keystore/key_finding.h, by bit             */
+    uint8_t  point[P256_POINT];          /* the key's own public key; zeros: not had   */
+    uint8_t *text;                       /* word for word (JSON), never parsed here    */
+    size_t   len;
+};
 
 struct keeper {
     struct role_env  *env;
@@ -17,13 +27,23 @@ struct keeper {
     struct recipient *recipient;
     struct secure    *secure;            /* daemon/secure.h                            */
     struct wire_state shown;             /* what web was told last                     */
+    struct keeper_evidence evidence;
+    uint64_t          evidence_ms;       /* when KMS was asked last, on the monotonic clock; 0: never */
 };
 
-/* derive.c: ask KMS, through fetch, for the secret of (key, block hash): attested to this
- * boot's recipient key, opened here. Bounded attempts. Out: *z, 32 bytes.
+/* derive.c: ask KMS, through fetch, for the secret of g's key and block hash: attested to this
+ * boot's recipient key, opened here. Bounded attempts. Where g has the key's public key, its holder must
+ * show first that it is he who answers; the `first` time, also that he gave this secret (p256.h). Out: *z, 32 bytes.
  * Fails: E_DENIED (KMS says no; or the answer's key or origin is not what it must be),
- *        E_AUTH (the envelope), E_CLOSED or E_TIMEOUT (KMS not to be had), E_FORMAT. */
-err keeper_derive(struct keeper *k, secret **z, const char *arn, const uint8_t blockhash[static 32], enum profile profile);
+ *        E_AUTH (the envelope, or the holder), E_CLOSED or E_TIMEOUT (KMS not to be had), E_FORMAT. */
+err keeper_derive(struct keeper *k, secret **z, const struct genesis *g, enum profile profile, bool first);
+/* After a failed question: if fetch is gone, wait shortly for the next one. */
+void keeper_await_fetch(struct keeper *k);
+/* evidence.c: ask fetch what KMS says about the key, judged for this build. Out: k->evidence.
+ * Fails: E_CLOSED (KMS not to be had), E_FORMAT, as the NSM's calls; k->evidence stays as it was. */
+err keeper_gather(struct keeper *k, const char *arn, unsigned within_ms);
+/* Answer KEEPER_EVIDENCE, from what is known if it is fresh. */
+err keeper_on_evidence(void *self, int fd, const struct msg *m, int *pass);
 /* begin.c: make a service, or open the one in `record`. */
 err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z);
 err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n);

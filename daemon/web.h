@@ -181,5 +181,6 @@ void web_secure_answer(struct web_request *r, int status, const char *type, uint
 /* ---- web_attest.c: handlers of their routes ---- */
 void web_run_attestation(struct web *w, struct web_request *r);
 void web_run_statement(struct web *w, struct web_request *r);
+void web_run_evidence(struct web *w, struct web_request *r);
 
 #endif

@@ -182,11 +182,21 @@ static err on_setup(struct web *w, struct web_request *r, const struct msg *m)
         [SETUP_BAD_KEY]    = { 400, "This KMS key is not one that the service accepts." },
         [SETUP_FAILED]     = { 500, "Setup failed." },
     };
+    struct rd in = rd_of(m->body, m->len);
+    char refused[1024];
     (void)w;
-    if (m->len != 1 || m->body[0] >= sizeof said / sizeof *said) FAIL(E_FORMAT, "KEEPER_SETUP_IS has no known verdict");
-    const int status = said[m->body[0]].status;
-    if (status == 200) web_answer_text(r, status, said[m->body[0]].text);
-    else web_answer_error(r, status, said[m->body[0]].text);
+    const uint8_t verdict = rd_u8(&in);
+    const uint32_t findings = rd_u32(&in);
+    TRY(rd_end(&in, "KEEPER_SETUP_IS"));
+    if (verdict == SETUP_KEY_REFUSED) {
+        web_refused_text(refused, sizeof refused, findings);
+        web_answer_error(r, 403, refused);
+        return OK;
+    }
+    if (verdict >= sizeof said / sizeof *said) FAIL(E_FORMAT, "KEEPER_SETUP_IS has no known verdict");
+    const int status = said[verdict].status;
+    if (status == 200) web_answer_text(r, status, said[verdict].text);
+    else web_answer_error(r, status, said[verdict].text);
     return OK;
 }
 
@@ -341,6 +351,7 @@ static const struct web_route routes[] = {
     { "GET",  "/requests",               0,                       false, true,  run_requests },
     { "GET",  "/attestation",            0,                       false, false, web_run_attestation },
     { "GET",  "/statement",              0,                       false, false, web_run_statement },
+    { "GET",  "/key-evidence",           0,                       false, false, web_run_evidence },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
     { "POST", "/seal",                   0,                       false, true,  run_seal },
     { "POST", "/verify-and-sign",        SIGN_BODY,               true,  true,  run_sign },

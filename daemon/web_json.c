@@ -8,6 +8,7 @@
 
 #include "core/buf.h"
 #include "daemon/web_read.h"
+#include "keystore/key_finding.h"
 
 bool web_problem(struct web_problem *why, int status, const char *text)
 {
@@ -185,6 +186,22 @@ static bool read_block_hash(const json_t *of, struct wire_setup *out, struct web
     return web_hex(out->blockhash, 32, text, n) || web_misfit(why, "blockhash", "not 64 hex digits");
 }
 
+static bool read_accepted(const json_t *of, struct wire_setup *out, struct web_problem *why)
+{
+    const json_t *list = json_object_get(of, "accept");
+    if (!list || json_is_null(list)) return true;
+    if (!json_is_array(list)) return web_misfit(why, "accept", "not an array");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *name = json_array_get(list, i);
+        enum key_finding f;
+        /* A name that means nothing must not be taken for one that does. */
+        if (!json_is_string(name) || !key_finding_parse(&f, json_string_value(name), json_string_length(name)))
+            return web_misfit(why, "accept", "holds what is no name of a finding");
+        out->accepted |= 1u << f;
+    }
+    return true;
+}
+
 bool web_read_setup(struct wire_setup *out, struct web_problem *why, const void *body, size_t n)
 {
     JSON json_t *root = NULL;
@@ -193,7 +210,8 @@ bool web_read_setup(struct wire_setup *out, struct web_problem *why, const void 
              && web_object(root, "body", why)
              && read_weight(root, out, why)
              && read_key_id(root, out, why)
-             && read_block_hash(root, out, why);
+             && read_block_hash(root, out, why)
+             && read_accepted(root, out, why);
     if (!good) web_told(why);
     return good;
 }

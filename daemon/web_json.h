@@ -20,7 +20,8 @@ struct web_problem {
     char text[WEB_PROBLEM];            /* printable ASCII, for the client   */
 };
 
-/* {"max_weight": u64|null (may be absent), "key_id": text, "blockhash": 64 hex digits}. key_id is 1 to
+/* {"max_weight": u64|null (may be absent), "key_id": text, "blockhash": 64 hex digits, "accept": [names
+ * of findings about the key] (may be absent or null)}. key_id is 1 to
  * WIRE_ARN - 1 printable ASCII characters; blockhash stays in the order in which it is displayed. */
 bool web_read_setup(struct wire_setup *out, struct web_problem *why, const void *body, size_t n);
 

@@ -9,6 +9,7 @@
 #include "core/buf.h"
 #include "core/hash.h"
 #include "core/mem.h"
+#include "keystore/key_finding.h"
 #include "keystore/channel.h"
 
 /* ---- pieces ---- */
@@ -224,8 +225,9 @@ size_t web_status_body(uint8_t **out, const struct web_status *s)
 /* ---- attestation ---- */
 
 /* The statement is plain ASCII JSON: as a JSON text it grows by its quotation marks alone. */
-size_t web_attested_body(uint8_t **out, const uint8_t *doc, size_t doc_len, const uint8_t *text, size_t text_len)
+size_t web_attested_body(uint8_t **out, const char *name, const uint8_t *doc, size_t doc_len, const uint8_t *text, size_t text_len)
 {
+    char member[64];
     BYTES room = NULL;
     BYTES coded = NULL;
     uint8_t digest[32];
@@ -237,12 +239,27 @@ size_t web_attested_body(uint8_t **out, const uint8_t *doc, size_t doc_len, cons
     name_string(&w, "{\"document\":", (char *)coded);
     memcpy(coded, text, text_len);
     coded[text_len] = 0;
-    name_string(&w, ",\"statement\":", (char *)coded);
+    snprintf(member, sizeof member, ",\"%s\":", name);
+    name_string(&w, member, (char *)coded);
     sha256(digest, text, text_len);
-    wr_text(&w, ",\"statement_sha256\":");
+    snprintf(member, sizeof member, ",\"%s_sha256\":", name);
+    wr_text(&w, member);
     put_quoted_hex(&w, digest, sizeof digest);
     wr_text(&w, "}");
     return done(out, &room, &w);
+}
+
+void web_refused_text(char *out, size_t room, uint32_t findings)
+{
+    struct wr w = wr_of(out, room - 1);
+    wr_text(&w, "The KMS key is not accepted: ");
+    for (unsigned f = 0, some = 0; f < KEY_FINDINGS; f++) {
+        if (!(findings & 1u << f)) continue;
+        if (some++) wr_text(&w, ", ");
+        wr_text(&w, key_finding_row((enum key_finding)f)->id);
+    }
+    wr_text(&w, ". GET /key-evidence explains; setup may name what it accepts.");
+    out[w.len] = 0;
 }
 
 /* ---- the list of requests ---- */

@@ -36,8 +36,10 @@ struct web_signature { bool made, annex; const uint8_t *bytes; };   /* bytes: 64
 /* `signature` has tx->in_count elements; message_len is the size of the request that held tx. */
 size_t web_signed_body(uint8_t **out, const struct tx *tx, const struct web_signature *signature, size_t message_len);
 
-/* An attestation document, and the statement's text that it commits to. */
-size_t web_attested_body(uint8_t **out, const uint8_t *doc, size_t doc_len, const uint8_t *text, size_t text_len);
+/* An attestation document, and the text that it commits to under its name: {"document", NAME, NAME_sha256}. */
+size_t web_attested_body(uint8_t **out, const char *name, const uint8_t *doc, size_t doc_len, const uint8_t *text, size_t text_len);
+/* Why setup did not take the key: the findings of a set, by name. */
+void   web_refused_text(char *out, size_t room, uint32_t findings);
 
 const char *web_phase_text(uint8_t phase);
 

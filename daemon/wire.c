@@ -21,6 +21,7 @@ void wire_put_setup(struct wr *w, const struct wire_setup *s)
     wr_u64(w, s->max_weight);
     put_text(w, s->key_id);
     wr_bytes(w, s->blockhash, 32);
+    wr_u32(w, s->accepted);
 }
 
 void wire_get_setup(struct rd *r, struct wire_setup *s)
@@ -31,6 +32,7 @@ void wire_get_setup(struct rd *r, struct wire_setup *s)
     s->max_weight = rd_u64(r);
     get_text(r, s->key_id, sizeof s->key_id);
     rd_copy(r, s->blockhash, 32);
+    s->accepted = rd_u32(r);
 }
 
 void wire_put_state(struct wr *w, const struct wire_state *s)

@@ -25,11 +25,13 @@ enum wire_type {
     CTL_DONE,
 
     /* web <-> keeper */
-    KEEPER_SETUP = 0x20, /* wire_setup -> KEEPER_SETUP_IS: u8 enum setup_verdict                  */
+    KEEPER_SETUP = 0x20, /* wire_setup -> KEEPER_SETUP_IS: u8 enum setup_verdict, u32 findings that break custody */
     KEEPER_SETUP_IS,
     KEEPER_STATE,        /* keeper -> web, unasked, at every change: wire_state                    */
     KEEPER_ATTEST,       /* u8 with a document, var nonce (<= 512; empty: none) -> KEEPER_ATTESTED | MSG_ERROR */
     KEEPER_ATTESTED,     /* var attestation document (empty when not asked for), var state statement */
+    KEEPER_EVIDENCE,     /* var nonce (<= 512; empty: none) -> KEEPER_EVIDENCE_IS | MSG_ERROR E_ABSENT (no key yet) */
+    KEEPER_EVIDENCE_IS,  /* var attestation document, var key evidence (JSON)                      */
     /* Requests that come encrypted (daemon/secure.h); the keys never leave the keeper.           */
     KEEPER_SECURE = 0x28, /* u8 length (33 or 65), client's public key, then nonce, ciphertext, tag -> KEEPER_OPENED */
     KEEPER_CHANNEL,      /* a request of keystore/channel.h, whole -> KEEPER_OPENED                */
@@ -80,14 +82,17 @@ enum wire_type {
 
     /* keeper <-> fetch */
     FETCH_DERIVE = 0x70, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
-    FETCH_DERIVED        /* u8 ok, u8 retryable, var error type, var CMS, var key id, var key origin, var request id */
+    FETCH_DERIVED,       /* u8 ok, u8 retryable, var error type, var CMS, var key id, var key origin, var request id */
+    FETCH_EVIDENCE,      /* var ARN, 48 PCR0, u32 milliseconds at most -> FETCH_EVIDENCE_IS         */
+    FETCH_EVIDENCE_IS    /* u8 ok, u32 findings, u8 has a public key, 91 its SPKI, var key evidence (JSON) */
 };
 
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
 enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASES };
 enum setup_verdict {
     SETUP_DONE, SETUP_ALREADY, SETUP_KMS_FAILED, SETUP_KMS_EMPTY, SETUP_KMS_LENGTH,
-    SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED
+    SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED,
+    SETUP_KEY_REFUSED                    /* by its evidence */
 };
 enum secure_verdict {
     SECURE_OPEN, SECURE_BAD_KEY,   /* the client's key is no point                                 */
@@ -100,7 +105,8 @@ enum secure_verdict {
 enum { SECURE_PLAIN_MAX = 4 << 20, SECURE_SLACK = 64 << 10, SECURE_OVERHEAD = 28 };
 enum { WIRE_TEXT = 240, WIRE_ARN = 256 };
 
-struct wire_setup { bool limited; uint64_t max_weight; char key_id[WIRE_ARN]; uint8_t blockhash[32]; /* as displayed */ };
+struct wire_setup { bool limited; uint64_t max_weight; char key_id[WIRE_ARN]; uint8_t blockhash[32]; /* as displayed */
+                    uint32_t accepted; /* findings about the key, by bit */ };
 struct wire_state {
     uint8_t phase, simulated, has_service;
     uint8_t public_key[33], service_id[32];

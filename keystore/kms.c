@@ -254,22 +254,27 @@ err kms_derive_shared_secret(struct kms *k, struct kms_answer *out, const uint8_
     return e;
 }
 
-static err call_with_key(struct kms *k, struct kms_outcome *how, const char *target)
+err kms_ask(struct kms *k, struct kms_outcome *how, const char *operation, const char *more, struct bytes *body)
 {
-    char body[ARN_MAX + 16];
-    int n = snprintf(body, sizeof body, "{\"KeyId\":\"%s\"}", k->arn.text);
-    MUST(n > 0 && (size_t)n < sizeof body);
-    return call(k, how, target, body, (size_t)n);
+    char target[64], text[2048];
+    int n = snprintf(target, sizeof target, "TrentService.%s", operation);
+    int m = snprintf(text, sizeof text, "{\"KeyId\":\"%s\"%s}", k->arn.text, more);
+    MUST(n > 0 && (size_t)n < sizeof target && m > 0 && (size_t)m < sizeof text);
+    TRY(call(k, how, target, text, (size_t)m));
+    *body = (struct bytes){ k->answer.body, k->answer.len };
+    return OK;
 }
 
 err kms_describe_key(struct kms *k, struct kms_outcome *how, struct kms_key *out)
 {
-    TRY(call_with_key(k, how, "TrentService.DescribeKey"));
-    return kms_describe_parse(out, k->answer.body, k->answer.len, k->arn.text);
+    struct bytes body;
+    TRY(kms_ask(k, how, "DescribeKey", "", &body));
+    return kms_describe_parse(out, body.p, body.n, k->arn.text);
 }
 
 err kms_get_public_key(struct kms *k, struct kms_outcome *how, uint8_t spki[static KMS_SPKI_MAX], size_t *len)
 {
-    TRY(call_with_key(k, how, "TrentService.GetPublicKey"));
-    return kms_public_key_parse(spki, len, k->answer.body, k->answer.len, k->arn.text);
+    struct bytes body;
+    TRY(kms_ask(k, how, "GetPublicKey", "", &body));
+    return kms_public_key_parse(spki, len, body.p, body.n, k->arn.text);
 }

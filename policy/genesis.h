@@ -22,6 +22,8 @@ struct genesis {
     uint64_t max_weight;
     uint64_t created;                    /* unix seconds, by the enclave's clock          */
     uint8_t  nonce[16];
+    uint32_t accepted;                   /* findings about the key that setup accepted, by bit (docs/wire.md) */
+    uint8_t  key_point[33];              /* the KMS key's public key, compressed; all zero: not known */
 };
 
 /* Render. Out: out[0..*len), not NUL-terminated. Fails: E_FORMAT (a text holds a

@@ -8,9 +8,10 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "sim/files.h"
 #include "sim/kms.h"
 
-enum { PEER_MAX = 8192, DOCUMENT_BASE64_MAX = 349528 };      /* of 262144 bytes */
+enum { PEER_MAX = 8192, DOCUMENT_BASE64_MAX = 349528, GRANTS_MAX = 1 << 20 };      /* of 262144 bytes */
 
 err kms_refuse(struct kms_call *c, const char *error, const char *fmt, ...)
 {
@@ -182,12 +183,52 @@ static err get_public_key(struct kms_call *c)
     return OK;
 }
 
+static err get_key_policy(struct kms_call *c)
+{
+    const char *name = member(c, "PolicyName");
+    if (name && strcmp(name, "default") != 0) return kms_refuse(c, "NotFoundException", "No such policy exists");
+    TEXT text = json_dumps(c->key.policy, JSON_INDENT(2));
+    if (!text || json_object_set_new(c->out, "Policy", json_string(text)) != 0 || json_object_set_new(c->out, "PolicyName", json_string("default")) != 0)
+        FAIL(E_MEMORY, "no memory for an answer");
+    return OK;
+}
+
+/* DIR/grants/KEY-ID.json, an array of grants as ListGrants gives them; none when there is no file. The
+ * marker is where the next page begins. */
+static err list_grants(struct kms_call *c)
+{
+    char path[PATH_LONGEST], name[64];
+    TEXT text = NULL;
+    size_t n = 0;
+    snprintf(name, sizeof name, "grants/%.40s.json", c->key.arn.key_id);
+    TRY(file_path(path, c->server->dir, name));
+    err e = file_read(&text, &n, path, GRANTS_MAX);
+    JSON all = e.code ? json_array() : json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+    if (e.code && e.code != E_ABSENT) return e;
+    if (!json_is_array(all)) FAIL(E_FORMAT, "%s is no array", path);
+    const json_t *limit = json_object_get(c->in, "Limit");
+    const char *marker = member(c, "Marker");
+    const size_t from = marker ? strtoul(marker, NULL, 10) : 0, most = json_is_integer(limit) ? (size_t)json_integer_value(limit) : 50;
+    if (most < 1 || most > 1000) return invalid(c, "limit");
+    if (marker && (from == 0 || from >= json_array_size(all))) return kms_refuse(c, "InvalidMarkerException", "Invalid marker");
+    json_t *page = json_array();
+    for (size_t i = from; i < json_array_size(all) && i < from + most; i++) json_array_append(page, json_array_get(all, i));
+    const bool more = json_array_size(all) > from + most;
+    json_object_set_new(c->out, "Grants", page);
+    json_object_set_new(c->out, "Truncated", json_boolean(more));
+    snprintf(name, sizeof name, "%zu", from + most);
+    if (more) json_object_set_new(c->out, "NextMarker", json_string(name));
+    return OK;
+}
+
 /* A call with `keyed` finds the key of KeyId and asks its policy first. */
 struct operation { const char *name; bool keyed, recipient; err (*run)(struct kms_call *c); };
 static const struct operation operations[] = {
     { "DeriveSharedSecret", true, true, derive_shared_secret },
     { "DescribeKey", true, false, describe_key },
     { "GetPublicKey", true, false, get_public_key },
+    { "GetKeyPolicy", true, false, get_key_policy },
+    { "ListGrants", true, false, list_grants },
 };
 
 static const struct operation *find_operation(const char *target)

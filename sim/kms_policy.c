@@ -89,11 +89,12 @@ err policy_parse(json_t **out, const char *text, size_t n)
 
 err policy_for_pcr0(json_t **out, const char *pcr0)
 {
-    *out = json_pack("{s:s, s:[{s:s, s:s, s:{s:s}, s:s, s:s, s:{s:{s:s}}}, {s:s, s:s, s:{s:s}, s:[s, s], s:s}]}",
+    *out = json_pack("{s:s, s:[{s:s, s:s, s:{s:s}, s:s, s:s, s:{s:{s:s}}}, {s:s, s:s, s:{s:s}, s:[s, s, s, s], s:s}]}",
                      "Version", "2012-10-17", "Statement",
                      "Sid", "derive", "Effect", "Allow", "Principal", "AWS", "*", "Action", "kms:DeriveSharedSecret", "Resource", "*",
                      "Condition", "StringEqualsIgnoreCase", "kms:RecipientAttestation:PCR0", pcr0,
-                     "Sid", "read", "Effect", "Allow", "Principal", "AWS", "*", "Action", "kms:DescribeKey", "kms:GetPublicKey", "Resource", "*");
+                     "Sid", "read", "Effect", "Allow", "Principal", "AWS", "*", "Action", "kms:DescribeKey", "kms:GetPublicKey",
+                     "kms:GetKeyPolicy", "kms:ListGrants", "Resource", "*");
     if (!*out) FAIL(E_MEMORY, "no memory for a policy");
     return OK;
 }

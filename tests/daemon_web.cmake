@@ -3,7 +3,7 @@ if(TARGET hf_script)
   include(${PROJECT_SOURCE_DIR}/daemon/web.cmake)
   set(HF_WEB_JSON ${PROJECT_SOURCE_DIR}/daemon/web_json.c ${PROJECT_SOURCE_DIR}/daemon/web_sign.c
     ${PROJECT_SOURCE_DIR}/daemon/wire.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
-  set(HF_WEB_LIBS hf_script hf_channel hf_core PkgConfig::JANSSON)
+  set(HF_WEB_LIBS hf_script hf_channel hf_aws hf_core PkgConfig::JANSSON)
 
   add_executable(web_peer support/web_peer.c ${WEB_SOURCES} ${PROJECT_SOURCE_DIR}/daemon/wire.c
     ${PROJECT_SOURCE_DIR}/daemon/calls.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)

@@ -7,6 +7,8 @@
 #include "support/check_main.h"
 #include "support/vectors.h"
 
+#define H32(b) b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b
+
 static struct genesis sample(void)
 {
     struct genesis g = { .limited = true, .max_weight = 400000, .created = 1790000000 };
@@ -25,7 +27,8 @@ START_TEST(the_document_is_fixed_to_the_byte)
         "\"key\":\"arn:aws:kms:us-east-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef\","
         "\"blockhash\":\"abababababababababababababababababababababababababababababababab\","
         "\"profile\":\"confidential-script-2\",\"max_weight\":400000,\"created\":1790000000,"
-        "\"nonce\":\"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\"}";
+        "\"nonce\":\"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\",\"key_point\":null,\"accepted\":0}";
+    static const char more[] = "\"key_point\":\"02" H32("11") "\",\"accepted\":2147487744}";
     struct genesis g = sample();
     char text[GENESIS_MAX];
     uint8_t id[32], own[32];
@@ -39,10 +42,29 @@ START_TEST(the_document_is_fixed_to_the_byte)
     g.nonce[0] ^= 1;
     ASSERT_OK(genesis_id(own, &g));
     ck_assert_mem_ne(id, own, 32);
+    g.accepted = 0x80001000;
+    memset(g.key_point, 0x11, sizeof g.key_point);
+    g.key_point[0] = 2;
+    ASSERT_OK(genesis_render(text, &n, &g));
+    ck_assert_mem_eq(text + n - (sizeof more - 1), more, sizeof more - 1);
     strcpy(g.name, "a\"b");
     ASSERT_CODE(genesis_render(text, &n, &g), E_FORMAT);
     strcpy(g.name, "a\nb");
     ASSERT_CODE(genesis_render(text, &n, &g), E_FORMAT);
+}
+END_TEST
+
+/* The longest texts that fit their fields: a document that could not be rendered would be a service that cannot begin. */
+START_TEST(the_longest_document_has_room)
+{
+    struct genesis g = { .limited = true, .max_weight = UINT64_MAX, .created = UINT64_MAX, .accepted = UINT32_MAX };
+    char text[GENESIS_MAX];
+    size_t n = 0;
+    memset(g.name, 'n', sizeof g.name - 1);
+    memset(g.key_arn, 'a', sizeof g.key_arn - 1);
+    memset(g.profile, 'p', sizeof g.profile - 1);
+    memset(g.key_point, 3, sizeof g.key_point);
+    ASSERT_OK(genesis_render(text, &n, &g));
 }
 END_TEST
 
@@ -102,6 +124,14 @@ START_TEST(every_other_record_is_refused)
     memcpy(bad, bytes, n);
     bad[12 + 4] = 0;                                       /* a NUL inside the name */
     ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
+    const size_t point = n - 104 - 65 - 33;                /* the KMS key's public key: a compressed point, or zeros */
+    memcpy(bad, bytes, n);
+    bad[point + 32] = 1;
+    ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
+    bad[point] = 4;
+    ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
+    bad[point] = 3;
+    ASSERT_OK(record_parse(&r, bad, n));
     ASSERT_CODE(record_parse(&r, bytes, RECORD_MAX + 1), E_LIMIT);
 }
 END_TEST
@@ -120,7 +150,6 @@ static struct statement full_statement(void)
     memset(s.log_root, 0x44, 32);
     return s;
 }
-#define H32(b) b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b
 
 START_TEST(a_statement_is_fixed_to_the_byte)
 {
@@ -196,6 +225,6 @@ END_TEST
 
 static Suite *policy_suite(void)
 {
-    return CHECK_SUITE("policy", a_statement_is_fixed_to_the_byte, user_data_commits_to_a_statement, the_service_is_in_a_pcr, the_document_is_fixed_to_the_byte, a_record_comes_back_as_it_was, every_other_record_is_refused);
+    return CHECK_SUITE("policy", a_statement_is_fixed_to_the_byte, user_data_commits_to_a_statement, the_service_is_in_a_pcr, the_document_is_fixed_to_the_byte, the_longest_document_has_room, a_record_comes_back_as_it_was, every_other_record_is_refused);
 }
 CHECK_MAIN(policy_suite)

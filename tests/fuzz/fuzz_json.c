@@ -60,7 +60,7 @@ static void try_setup(const uint8_t *data, size_t n)
     wire_put_setup(&w, &s);
     struct rd r = rd_of(room, w.len);
     wire_get_setup(&r, &back);
-    MUST(!w.full && rd_end(&r, "setup").code == E_OK && strcmp(s.key_id, back.key_id) == 0);
+    MUST(!w.full && rd_end(&r, "setup").code == E_OK && strcmp(s.key_id, back.key_id) == 0 && s.accepted == back.accepted);
     fuzz_reached("json.setup");
 }
 

@@ -24,7 +24,7 @@ def seeds():
                    [out, {"value": 9223372036854775807, "script_pubkey": ""}], [spent, spent, out], {"2": "ab" * 32, "0": "CD" * 32, "77": "00" * 32})
     yield _request([_input()], [], [], {})
     yield json.dumps({"max_weight": None, "key_id": "arn:aws:kms:eu-west-1:111122223333:key/mrk-1", "blockhash": "0f" * 32}).encode()
-    yield json.dumps({"max_weight": 4000000, "key_id": "k", "blockhash": "0F" * 32, "more": [{"a": [1.5e3, True, "\u00e9\n\\\""]}]}).encode()
+    yield json.dumps({"max_weight": 4000000, "key_id": "k", "blockhash": "0F" * 32, "accept": ["policy-unreadable", "grants-exist"], "more": [{"a": [1.5e3, True, "\u00e9\n\\\""]}]}).encode()
     yield b"[" * 32 + b"]" * 32
     yield b'{"a":"\\u0000"}'
     yield b'{"a":1,"a":99999999999999999999}'

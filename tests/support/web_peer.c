@@ -188,6 +188,25 @@ static void answer_attest(struct peer *p, const struct msg *m)
     must(msg_send(p->keeper, KEEPER_ATTESTED, m->seq, body, w.len, 5000), "attest");
 }
 
+static void answer_evidence(struct peer *p, const struct msg *m)
+{
+    static const char text[] = "{\"key\":\"\\u00e9\"}";
+    uint8_t doc[3 + 512] = "doc", body[640];
+    struct rd r = rd_of(m->body, m->len);
+    struct wr w = wr_of(body, sizeof body);
+    size_t n = 0;
+    const uint8_t *nonce = rd_var(&r, 512, &n);
+    must(rd_end(&r, "KEEPER_EVIDENCE"), "evidence");
+    if (n == 1 && nonce[0] < 2) {
+        must(msg_send_error(p->keeper, m, (err){ nonce[0] ? E_CLOSED : E_ABSENT }), "evidence");
+        return;
+    }
+    if (n) memcpy(doc + 3, nonce, n);
+    wr_var(&w, doc, 3 + n);
+    wr_var(&w, text, sizeof text - 1);
+    must(msg_send(p->keeper, KEEPER_EVIDENCE_IS, m->seq, body, w.len, 5000), "evidence");
+}
+
 static void answer_setup(struct peer *p, const struct msg *m)
 {
     struct rd r = rd_of(m->body, m->len);
@@ -197,7 +216,11 @@ static void answer_setup(struct peer *p, const struct msg *m)
     const char *v = strstr(s.key_id, "verdict:");
     uint8_t verdict = v ? (uint8_t)strtoul(v + 8, NULL, 10) : SETUP_DONE;
     if (verdict == SETUP_DONE) say_state(p, PHASE_SERVING);
-    must(msg_send(p->keeper, KEEPER_SETUP_IS, m->seq, &verdict, 1, 5000), "verdict");
+    uint8_t body[5];
+    struct wr w = wr_of(body, sizeof body);
+    wr_u8(&w, verdict);
+    wr_u32(&w, s.accepted);
+    must(msg_send(p->keeper, KEEPER_SETUP_IS, m->seq, body, w.len, 5000), "verdict");
 }
 
 static void answer_disk(struct peer *p, const struct msg *m)
@@ -321,6 +344,7 @@ static void serve(struct peer *p, int *fd)
         return;
     }
     if (fd == &p->keeper && m.type == KEEPER_ATTEST) answer_attest(p, &m);
+    else if (fd == &p->keeper && m.type == KEEPER_EVIDENCE) answer_evidence(p, &m);
     else if (fd == &p->keeper) answer_setup(p, &m);
     else if (fd == &p->disk) answer_disk(p, &m);
     else if (fd == &p->book) answer_book(p, &m);

@@ -77,6 +77,33 @@ class Gets(Base):
         self.assert_error(self.peer.ask("POST", "/attestation"), 405)
         self.assert_alive()
 
+    def test_key_evidence(self):
+        self.peer.tell(f"state {AWAITING}")
+        text = '{"key":"\\u00e9"}'
+        for path, doc in (("/key-evidence", b"doc"), ("/key-evidence?nonce=61Ab", b"doca\xab"), ("/key-evidence?nonce=" + "62" * 512, b"doc" + b"b" * 512)):
+            answer = self.peer.ask("GET", path)
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"))
+            self.assertEqual(answer.json(), {"document": base64.b64encode(doc).decode(), "evidence": text,
+                                             "evidence_sha256": hashlib.sha256(text.encode()).hexdigest()})
+        for query in ("nonce=", "nonce=6", "nonce=zz", "nonce=" + "61" * 513):
+            self.assert_error(self.peer.ask("GET", "/key-evidence?" + query), 400)
+        self.assert_error(self.peer.ask("GET", "/key-evidence?nonce=00"), 404)     # no key yet
+        self.assert_error(self.peer.ask("GET", "/key-evidence?nonce=01"), 502)     # KMS is not to be had
+        self.assert_error(self.peer.ask("POST", "/key-evidence"), 405)
+        self.assert_alive()
+
+    def test_setup_may_accept_findings(self):
+        self.peer.tell(f"state {AWAITING}")
+        refused = dict(SETUP, key_id="verdict:9")
+        words = "The KMS key is not accepted: {}. GET /key-evidence explains; setup may name what it accepts."
+        names = ["metadata-unreadable", "policy-unreadable", "derive-not-allowed"]       # bits 0, 12, 31
+        for accept, shown in ((None, ""), ([], ""), (names[1:2], names[1]), (names[::-1], ", ".join(names)), (names + names, ", ".join(names))):
+            self.assert_error(self.peer.post("/setup", dict(refused, accept=accept)), 403, words.format(shown))   # the peer echoes them
+        for accept in ("policy-unreadable", {}, 1, True, [1], ["all"], ["policy"], [""], [None], ["policy-unreadable", "*"], [names], ["Policy-Unreadable"]):
+            text = self.assert_error(self.peer.post("/setup", dict(SETUP, accept=accept)), 422)
+            self.assertIn("accept: ", text)
+        self.assertEqual(self.peer.post("/setup", dict(SETUP, accept=names)).status, 200)
+
     def test_health_is_text(self):
         answer = self.peer.ask("GET", "/health")
         self.assertEqual(answer.headers["Content-Type"], "text/plain; charset=utf-8")
