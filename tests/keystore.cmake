@@ -20,6 +20,7 @@ hf_unit(unit_keystore_eif SOURCES unit_keystore_eif.c LIBS hf_faults hf_attest W
 
 hf_fuzz(eif LIBS hf_attest REACH eif.signed eif.claim)
 hf_fuzz(cose LIBS hf_attest REACH cose.certificates cose.verified cose.request cose.response)
+hf_fuzz(channel LIBS hf_channel REACH channel.head channel.answer channel.taken)
 hf_fuzz(cms LIBS hf_keystore REACH cms.whole cms.pieces)
 
 # The second implementation of the encrypted ways in agrees with the RFC and the published vectors.
