@@ -30,6 +30,7 @@ static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, c
                      const uint8_t *record, size_t record_len)
 {
     SECRET seal_key = NULL;
+    SECRET volume_key = NULL;
     char document[GENESIS_MAX];
     uint8_t head[37], body[GENESIS_MAX + RECORD_MAX + 16], room[64];
     size_t document_len = 0;
@@ -39,7 +40,9 @@ static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, c
     wr_bytes(&w, ring->service_id, 32);
     wr_u32(&w, ring->epoch);
     TRY(keyring_child(&seal_key, 32, ring, "seal", ring->epoch));
+    TRY(keyring_child(&volume_key, 64, ring, "volume", ring->epoch));
     TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_OPEN, 0, head, sizeof head, seal_key, SIGN_MS));
+    TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_VOLUME, 0, NULL, 0, volume_key, SIGN_MS));
     TRY(genesis_render(document, &document_len, g));
     w = wr_of(body, sizeof body);
     wr_var(&w, document, document_len);

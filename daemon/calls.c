@@ -46,6 +46,12 @@
     SYS_rmdir, SYS_mknod, SYS_mknodat, SYS_chmod, SYS_fchmodat, SYS_chown, SYS_lchown, SYS_fchownat, SYS_signalfd4, SYS_rt_sigtimedwait, SYS_sync, \
     SYS_syncfs, SYS_rename, SYS_setsid, SYS_setpgid, SYS_fadvise64, SYS_getrusage, SYS_getpgrp, SYS_alarm, SYS_setitimer
 
+/* libcryptsetup and libdevmapper: devices by path, device-mapper's ioctls, the kernel's keyring. */
+#define CALLS_VOLUME \
+    SYS_ioctl, SYS_add_key, SYS_keyctl, SYS_request_key, SYS_mknod, SYS_mknodat, SYS_mkdir, SYS_unlink, SYS_mlock, SYS_madvise, \
+    SYS_getdents64, SYS_getegid, SYS_getppid, SYS_chmod, SYS_chown, SYS_lchown, SYS_fadvise64, SYS_flock, SYS_sync, SYS_readlinkat, \
+    SYS_sysinfo, SYS_uname, SYS_semctl
+
 const int calls_web[]    = { CALLS_BASE, CALLS_SERVE, -1 };
 const int calls_fetch[]  = { CALLS_BASE, CALLS_FETCH, -1 };
 const int calls_keeper[] = { CALLS_BASE, SYS_ioctl, SYS_getsockopt, -1 };   /* /dev/nsm, or the simulator's socket */
@@ -53,7 +59,10 @@ const int calls_judge[]  = { CALLS_BASE, -1 };
 const int calls_sign[]   = { CALLS_BASE, -1 };
 const int calls_disk[]   = { CALLS_BASE, CALLS_FILE, SYS_memfd_create, -1 };   /* memfd_create: the snapshot */
 const int calls_book[]   = { CALLS_BASE, CALLS_FILE, CALLS_PATH, -1 };
-const int calls_init[]   = { CALLS_BASE, CALLS_FILE, CALLS_PATH, CALLS_SERVE, CALLS_FETCH, CALLS_START, CALLS_INIT, -1 };
+const int calls_volume[] = { CALLS_BASE, CALLS_FILE, CALLS_PATH, CALLS_VOLUME, -1 };
+const int calls_init[]   = { CALLS_BASE, CALLS_FILE, CALLS_PATH, CALLS_SERVE, CALLS_FETCH, CALLS_START, CALLS_INIT, CALLS_VOLUME, -1 };
 
 /* Calls that libraries try and can do without: they fail instead of killing. */
 const int calls_refused[] = { SYS_socket, SYS_prlimit64, SYS_sysinfo, SYS_sched_getaffinity, SYS_prctl, SYS_uname, -1 };
+/* The same for the volume process, which needs some of them. */
+const int calls_refused_volume[] = { SYS_socket, SYS_prlimit64, SYS_sched_getaffinity, SYS_prctl, -1 };

@@ -25,7 +25,7 @@ const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("kms", "ca", kms_ca, "PEM file of the authorities that may vouch for KMS"),
     TEXT_KEY("kms", "credentials", kms_credentials, "imds, or http://HOST[:PORT]/PATH of a container endpoint"),
     TEXT_KEY("nsm", "device", nsm_device, "/dev/nsm, or unix:PATH of the simulator"),
-    TEXT_KEY("disk", "backend", disk_backend, "loop"),
+    TEXT_KEY("disk", "backend", disk_backend, "auto: luks where the kernel has device-mapper; luks; loop"),
     TEXT_KEY("disk", "dir", disk_dir, "directory on which the private disk is mounted"),
     NUMBER_KEY("disk", "size", CONF_BYTES, disk_size, 16u << 20, 1ull << 44, "size of a new disk image"),
     NUMBER_KEY("seal", "interval", CONF_SECONDS, seal_interval, 0, 86400, "seal this often when something changed; 0: only when asked and at the end"),
@@ -50,7 +50,7 @@ static void defaults(struct daemon_config *c)
     strcpy(c->kms_ca, "/etc/holdfast/kms-ca.pem");
     strcpy(c->kms_credentials, "imds");
     strcpy(c->nsm_device, "/dev/nsm");
-    strcpy(c->disk_backend, "loop");
+    strcpy(c->disk_backend, "auto");
     strcpy(c->disk_dir, "/run/holdfast/disk");
     c->disk_size = 64u << 20;
     c->seal_interval = 60;
@@ -70,6 +70,7 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     static const char *const setup[] = { "open", "channel", NULL };
     static const char *const genesis[] = { "open", "closed", NULL };
     static const char *const profiles[] = { "reproducible-key", "confidential-script-1", "confidential-script-2", "holdfast-1", NULL };
+    static const char *const backends[] = { "auto", "loop", "luks", NULL };
     static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
     defaults(out);
@@ -78,7 +79,7 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     if (!one_of(out->setup, setup)) FAIL(E_FORMAT, "%s: [service] setup is open or channel, not `%s`", path, out->setup);
     if (!one_of(out->profile, profiles)) FAIL(E_FORMAT, "%s: [service] profile: no profile is called `%s`", path, out->profile);
     if (!one_of(out->log_level, levels)) FAIL(E_FORMAT, "%s: [log] level is debug, info, warn or error", path);
-    if (strcmp(out->disk_backend, "loop") != 0) FAIL(E_FORMAT, "%s: [disk] backend is loop", path);
+    if (!one_of(out->disk_backend, backends)) FAIL(E_FORMAT, "%s: [disk] backend is auto, loop or luks", path);
     if (out->disk_dir[0] != '/') FAIL(E_FORMAT, "%s: [disk] dir must be an absolute path", path);
     if (out->disk_size % (64u << 10)) FAIL(E_FORMAT, "%s: [disk] size must be a multiple of 64K", path);
     uint8_t id[32];

@@ -27,7 +27,7 @@ struct daemon_config {
     char     kms_ca[CONFIG_PATH];       /* PEM file of the CAs that may vouch for KMS     */
     char     kms_credentials[CONFIG_PATH];  /* `imds`, or http://HOST[:PORT]/PATH of a container endpoint */
     char     nsm_device[CONFIG_PATH];   /* /dev/nsm, or unix:PATH of the simulator        */
-    char     disk_backend[8];           /* `loop`                                         */
+    char     disk_backend[8];           /* auto, loop, luks                              */
     char     disk_dir[CONFIG_PATH];     /* where the private tmpfs and the disk are mounted */
     uint64_t disk_size;                 /* bytes of a new image                           */
     uint64_t seal_interval;             /* seconds; 0: only when asked and at the end     */

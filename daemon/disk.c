@@ -12,6 +12,7 @@
 #include "core/mem.h"
 #include "daemon/loop.h"
 #include "daemon/roles.h"
+#include "diskcrypt/luks_header.h"
 
 enum { STARTING, KNOWN, KEYED, MOUNTED };
 #define IN(state) (1u << (state))
@@ -177,6 +178,7 @@ static err open_book(struct disk *d, const struct opening *o, uint64_t *requests
 static err make_disk(struct disk *d)
 {
     TRY(new_image(d, d->env->config.disk_size));
+    TRY(disk_volume_new(d));
     TRY(role_ask_init(d->env, CTL_IMAGE_FORMAT, NULL, 0, NULL, INIT_MS));
     return role_ask_init(d->env, CTL_MOUNT, NULL, 0, NULL, INIT_MS);
 }
@@ -205,6 +207,7 @@ static err restore_disk(struct disk *d)
     d->shown.image_size = r.image_size;
     d->shown.sealed_bytes = r.moved;
     log_info("generation %llu is restored: %llu bytes, all of them authentic", (unsigned long long)r.generation, (unsigned long long)r.moved);
+    TRY(disk_volume_restored(d));
     return role_ask_init(d->env, CTL_MOUNT, NULL, 0, NULL, INIT_MS);
 }
 
@@ -217,7 +220,6 @@ err disk_open(struct disk *d, const struct opening *o, uint64_t *requests)
     TRY(snapshot_open(&d->snapshot, d->image->size(d->image)));
     TRY(open_book(d, o, requests));
     d->shown.mounted = 1;
-    memcpy(d->shown.backend, "loop", 5);
     d->state = MOUNTED;
     /* The first generation makes the service: before it is durable nobody is told of one. */
     if (o->fresh) TRY(seal_now(d));
@@ -254,6 +256,7 @@ err disk_take_key(void *self)
     d->fresh = rd_u8(&r) == 1;
     rd_copy(&r, d->service_id, 32);
     d->epoch = rd_u32(&r);
+    TRY(msg_recv_secret(d->env->peer[ROLE_KEEPER], DISK_VOLUME, NULL, 0, &d->volume_key, LUKS_KEY, 10000));
     d->state = KEYED;
     return OK;
 }
@@ -334,6 +337,7 @@ static err finish(struct disk *d)
 void disk_drop(struct disk *d)
 {
     secret_drop(&d->seal_key);
+    secret_drop(&d->volume_key);
     seal_close(&d->sealer);
     seal_head_drop(&d->head);
     store_close(&d->store);

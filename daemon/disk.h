@@ -22,6 +22,7 @@ struct disk {
     struct blk      *image;
     struct snapshot *snapshot;           /* emptied after each seal                           */
     secret          *seal_key;           /* only between DISK_OPEN and seal_open()            */
+    secret          *volume_key;         /* the same, until the back end is chosen and open  */
     uint8_t          service_id[32];
     uint32_t         epoch;
     bool             fresh;
@@ -35,11 +36,15 @@ struct disk {
 struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; };
 
 uint64_t disk_now_ms(void);
-/* Receive the seal key (DISK_OPEN) into the arena. */
+/* Receive the seal key (DISK_OPEN) and the volume key (DISK_VOLUME) into the arena. */
 err  disk_take_key(void *self);
 /* Make or restore the disk, mount it, open the book; a fresh one is also sealed.
  * Out: *requests in the book. Fails: whatever ends the role: there is no half-open disk. */
 err  disk_open(struct disk *d, const struct opening *o, uint64_t *requests);
+/* disk_volume.c: choose the back end of a new disk; follow that of a restored one; open its mapping.
+ * Drops d->volume_key. Out: d->shown.backend. Fails: E_STATE (configured otherwise), E_ABSENT (no device-mapper). */
+err  disk_volume_new(struct disk *d);
+err  disk_volume_restored(struct disk *d);
 void disk_drop(struct disk *d);
 
 #endif

@@ -127,6 +127,7 @@ static void on_term(struct init *in)
 static bool expected(struct init *in, const struct child *c, int how)
 {
     if (!WIFEXITED(how) || WEXITSTATUS(how) != 0) return false;
+    if (role_table[c->role].flags & ROLE_ON_CALL) return true;
     if (in->stage == STOPPING_WEB && c->role == ROLE_WEB) {
         stop_next(in, STOPPING_DISK, ROLE_DISK, DISK_STOP_MS);
         return true;

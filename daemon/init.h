@@ -48,6 +48,8 @@ err  init_mount_point(char *out, size_t room, const struct daemon_config *c);
 /* spawn.c: start one role and send it its configuration; wire all roles; repair one. */
 err  spawn_all(struct init *in);
 err  spawn_again(struct init *in, struct child *c);
+/* Start the volume process for loop device `number`, with a channel to `disk`. Fails: E_STATE (one runs). */
+err  spawn_volume(struct init *in, struct child *disk, unsigned number);
 void spawn_kill_all(struct init *in);
 /* serve.c: one frame from a role, answered. Fails: what ends the enclave. */
 err  init_serve(struct init *in, struct child *c);

@@ -1,5 +1,6 @@
 #include "daemon/role.h"
 
+#include <linux/capability.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@
 #include "daemon/wire.h"
 
 enum { TO_INIT = 1u << ROLE_INIT, TO_WEB = 1u << ROLE_WEB, TO_FETCH = 1u << ROLE_FETCH, TO_KEEPER = 1u << ROLE_KEEPER,
-       TO_JUDGE = 1u << ROLE_JUDGE, TO_SIGN = 1u << ROLE_SIGN, TO_DISK = 1u << ROLE_DISK, TO_BOOK = 1u << ROLE_BOOK };
+       TO_JUDGE = 1u << ROLE_JUDGE, TO_SIGN = 1u << ROLE_SIGN, TO_DISK = 1u << ROLE_DISK, TO_BOOK = 1u << ROLE_BOOK,
+       TO_VOLUME = 1u << ROLE_VOLUME };
 #define GETS(what) (1u << ((what) - GIVE_LISTEN))
 
 /* Who may talk to whom, what each is given, and what it may ask of the kernel.
@@ -25,8 +27,9 @@ const struct role role_table[ROLES] = {
     [ROLE_KEEPER] = { "keeper", ROLE_ARENA, TO_WEB | TO_FETCH | TO_SIGN | TO_DISK, GETS(GIVE_NSM), calls_keeper, calls_refused, 192u << 10, keeper_warm_up, keeper_main },
     [ROLE_JUDGE]  = { "judge", ROLE_RESTART | ROLE_POOL, TO_WEB | TO_SIGN | TO_BOOK, 0, calls_judge, calls_refused, 0, judge_warm_up, judge_main },
     [ROLE_SIGN]   = { "sign", ROLE_ARENA, TO_JUDGE | TO_KEEPER, 0, calls_sign, calls_refused, 32u << 10, sign_warm_up, sign_main },
-    [ROLE_DISK]   = { "disk", ROLE_ARENA, TO_KEEPER | TO_WEB | TO_BOOK, 0, calls_disk, calls_refused, 32u << 10, disk_warm_up, disk_main },
+    [ROLE_DISK]   = { "disk", ROLE_ARENA, TO_KEEPER | TO_WEB | TO_BOOK | TO_VOLUME, 0, calls_disk, calls_refused, 32u << 10, disk_warm_up, disk_main },
     [ROLE_BOOK]   = { "book", 0, TO_JUDGE | TO_WEB | TO_DISK, 0, calls_book, calls_refused, 0, book_warm_up, book_main },
+    [ROLE_VOLUME] = { "volume", ROLE_ARENA | ROLE_ON_CALL | ROLE_DEVICES, TO_DISK, 0, calls_volume, calls_refused_volume, 16u << 10, NULL, volume_main },
 };
 
 const char *role_name(enum role_id id)
@@ -158,7 +161,8 @@ static err live(struct role_env *env)
     }
     if (r->warm_up) TRY(r->warm_up(env));
     const struct sandbox box = {
-        .uid = (uid_t)(env->config.uid_base + (unsigned)env->id), .calls = r->calls, .refused = r->refused,
+        .uid = r->flags & ROLE_DEVICES ? 0 : (uid_t)(env->config.uid_base + (unsigned)env->id),
+        .keep_caps = r->flags & ROLE_DEVICES ? 1ull << CAP_SYS_ADMIN | 1ull << CAP_MKNOD | 1ull << CAP_CHOWN : 0, .calls = r->calls, .refused = r->refused,
         .max_fds = env->id == ROLE_WEB ? (unsigned)env->config.web_connections + 128 : 64,
     };
     TRY(sandbox_enter(&box));

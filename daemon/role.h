@@ -13,7 +13,7 @@
 #include "core/msg.h"
 #include "daemon/config.h"
 
-enum role_id { ROLE_INIT, ROLE_WEB, ROLE_FETCH, ROLE_KEEPER, ROLE_JUDGE, ROLE_SIGN, ROLE_DISK, ROLE_BOOK, ROLES };
+enum role_id { ROLE_INIT, ROLE_WEB, ROLE_FETCH, ROLE_KEEPER, ROLE_JUDGE, ROLE_SIGN, ROLE_DISK, ROLE_BOOK, ROLE_VOLUME, ROLES };
 enum { JUDGES_MAX = 16, CONTROL_FD = 3 };
 
 /* What init may hand to a role besides channels to peers. */
@@ -22,7 +22,9 @@ enum { GIVE_LISTEN = 0x40, GIVE_PARENT, GIVE_IMAGE, GIVE_NSM, GIVE_EGRESS };
 enum role_flags {
     ROLE_RESTART = 1 << 0,        /* its death is repaired; any other role's ends the enclave */
     ROLE_ARENA   = 1 << 1,        /* may hold secrets                                         */
-    ROLE_POOL    = 1 << 2         /* runs once per processor                                  */
+    ROLE_POOL    = 1 << 2,        /* runs once per processor                                  */
+    ROLE_ON_CALL = 1 << 3,        /* started when disk asks, for one act; then it ends with 0 */
+    ROLE_DEVICES = 1 << 4         /* stays root; of its capabilities SYS_ADMIN, MKNOD, CHOWN    */
 };
 
 /* What a running role has. Peers that the table does not grant stay -1. */

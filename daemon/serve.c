@@ -57,6 +57,28 @@ static err attach(struct init *in)
     return image_attach(&in->image, in->image_fd);
 }
 
+/* Only what the configuration leaves open is decided by the kernel's abilities. */
+static err start_volume(struct init *in, struct child *disk)
+{
+    if (strcmp(in->config.disk_backend, "loop") == 0) FAIL(E_STATE, "[disk] backend is loop");
+    TRY(image_luks_possible());
+    TRY(attach(in));
+    return spawn_volume(in, disk, (unsigned)image_number(in->image));
+}
+
+static err on_volume(struct init *in, struct child *c, const struct msg *m)
+{
+    if (m->len) FAIL(E_FORMAT, "CTL_VOLUME takes no argument");
+    err e = start_volume(in, c);
+    return e.code ? msg_send_error(c->control, m, e) : done(c, m);
+}
+
+static err map(struct init *in)
+{
+    if (!in->image) FAIL(E_STATE, "nothing is attached");
+    return image_map(in->image);
+}
+
 static err format(struct init *in)
 {
     TRY(attach(in));
@@ -96,6 +118,8 @@ static err on_disk(struct init *in, struct child *c, const struct msg *m)
 {
     switch (m->type) {
     case CTL_IMAGE_NEW:    return on_image_new(in, c, m);
+    case CTL_VOLUME:       return on_volume(in, c, m);
+    case CTL_IMAGE_MAP:    return disk_act(in, c, m, map);
     case CTL_IMAGE_FORMAT: return disk_act(in, c, m, format);
     case CTL_MOUNT:        return disk_act(in, c, m, mount_it);
     case CTL_FREEZE:       return disk_act(in, c, m, freeze);
@@ -108,6 +132,7 @@ static err on_ready(struct init *in, struct child *c, const struct msg *m)
 {
     if (c->ready || m->len) FAIL(E_STATE, "role %s says twice that it is ready", role_name(c->role));
     c->ready = true;
+    if (role_table[c->role].flags & ROLE_ON_CALL) return OK;
     for (unsigned i = 0; i < in->count; i++)
         if (!in->children[i].ready) return OK;
     log_info("all %u roles are in their sandboxes", in->count);

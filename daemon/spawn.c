@@ -97,6 +97,7 @@ static void add(struct init *in, enum role_id role, unsigned instance)
 err spawn_all(struct init *in)
 {
     for (enum role_id r = ROLE_WEB; r < ROLES; r++) {
+        if (role_table[r].flags & ROLE_ON_CALL) continue;
         unsigned n = role_table[r].flags & ROLE_POOL ? (unsigned)in->config.judges : 1;
         for (unsigned i = 0; i < n; i++) add(in, r, i);
     }
@@ -124,6 +125,22 @@ err spawn_again(struct init *in, struct child *c)
         if (peer != c && peer->pid && peer->control >= 0 && talk(c, peer)) TRY(wire(c, peer));
     }
     TRY(give_own(in, c));
+    return msg_send(c->control, CTL_GO, 0, NULL, 0, 5000);
+}
+
+err spawn_volume(struct init *in, struct child *disk, unsigned number)
+{
+    struct child *c = NULL;
+    for (unsigned i = 0; i < in->count; i++)
+        if (in->children[i].role == ROLE_VOLUME) c = &in->children[i];
+    if (c && c->pid) FAIL(E_STATE, "a volume process runs already");
+    if (!c) {
+        add(in, ROLE_VOLUME, number);
+        c = &in->children[in->count - 1];
+    }
+    c->instance = number;
+    TRY(start(in, c));
+    TRY(wire(disk, c));
     return msg_send(c->control, CTL_GO, 0, NULL, 0, 5000);
 }
 

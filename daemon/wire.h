@@ -23,6 +23,8 @@ enum wire_type {
     CTL_THAW,
     CTL_SERVING,         /* keeper: u8 phase; logged                                              */
     CTL_DONE,
+    CTL_VOLUME,          /* disk: start the volume process, with a channel to us -> CTL_GIVE ROLE_VOLUME unasked, CTL_DONE | MSG_ERROR E_ABSENT (no device-mapper) */
+    CTL_IMAGE_MAP,       /* disk: take over the mapping that volume opened -> CTL_DONE            */
 
     /* web <-> keeper */
     KEEPER_SETUP = 0x20, /* wire_setup -> KEEPER_SETUP_IS: u8 enum setup_verdict, u32 findings that break custody */
@@ -72,7 +74,8 @@ enum wire_type {
     /* keeper <-> disk */
     DISK_RECORD_GET = 0x60, /* empty -> DISK_RECORD                                                */
     DISK_RECORD,         /* u8 present, var service record                                        */
-    DISK_OPEN,           /* once; u8 fresh, 32 service id, u32 epoch, then 32 secret seal key; followed by DISK_GENESIS -> DISK_OPENED */
+    DISK_OPEN,           /* once; u8 fresh, 32 service id, u32 epoch, then 32 secret seal key; followed by DISK_VOLUME, then DISK_GENESIS -> DISK_OPENED */
+    DISK_VOLUME,         /* once; 64 secret volume key                                            */
     DISK_GENESIS,        /* var genesis document, var service record (kept with the first generation when fresh) */
     DISK_OPENED,         /* u64 generation, u64 requests recorded                                 */
     /* web <-> disk */
@@ -84,7 +87,11 @@ enum wire_type {
     FETCH_DERIVE = 0x70, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
     FETCH_DERIVED,       /* u8 ok, u8 retryable, var error type, var CMS, var key id, var key origin, var request id */
     FETCH_EVIDENCE,      /* var ARN, 48 PCR0, u32 milliseconds at most -> FETCH_EVIDENCE_IS         */
-    FETCH_EVIDENCE_IS    /* u8 ok, u32 findings, u8 has a public key, 91 its SPKI, var key evidence (JSON) */
+    FETCH_EVIDENCE_IS,   /* u8 ok, u32 findings, u8 has a public key, 91 its SPKI, var key evidence (JSON) */
+
+    /* disk <-> volume */
+    VOLUME_OPEN = 0x90,  /* once; u8 fresh, 32 service id, u32 epoch, then 64 secret -> VOLUME_OPENED */
+    VOLUME_OPENED
 };
 
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
