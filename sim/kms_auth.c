@@ -7,7 +7,7 @@
 #include "core/hash.h"
 #include "core/mem.h"
 #include "sim/files.h"
-#include "sim/kms.h"
+#include "sim/kms_call.h"
 
 enum { SKEW = 300, CREDENTIALS_MAX = 16 << 10 };
 

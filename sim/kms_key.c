@@ -12,7 +12,7 @@
 #include "sim/files.h"
 #include "sim/kms.h"
 
-enum { KEY_FILE_MAX = 256 << 10, UUID = 36 };
+enum { KEY_FILE_MAX = 4 << 20, UUID = 36 };
 
 void free_json(json_t **j)
 {
@@ -23,6 +23,8 @@ void free_json(json_t **j)
 void kms_key_drop(struct kms_key *k)
 {
     json_decref(k->policy);
+    json_decref(k->grants);
+    json_decref(k->metadata);
     mem_wipe(k, sizeof *k);
 }
 
@@ -49,7 +51,7 @@ static bool is_id(const char *s)
     return true;
 }
 
-static const char *partition(const char *region)
+const char *kms_partition(const char *region)
 {
     return strncmp(region, "cn-", 3) == 0 ? "aws-cn" : strncmp(region, "us-gov-", 7) == 0 ? "aws-us-gov" : "aws";
 }
@@ -63,25 +65,37 @@ static err set_word(char *out, size_t cap, const char *word)
 }
 #define SET(field, word) TRY(set_word((field), sizeof(field), (word)))
 
-err kms_key_make(struct kms_key *out, const char *region, const char *account, const char *origin, const uint8_t *d, json_t *policy)
+bool kms_key_symmetric(const struct kms_key *k)
+{
+    return strcmp(k->spec, "SYMMETRIC_DEFAULT") == 0;
+}
+
+static err name_key(struct kms_key *out, const struct kms_key_wish *w)
 {
     char id[UUID + 1], arn[ARN_MAX];
-    memset(out, 0, sizeof *out);
     TRY(new_id(id));
-    int n = snprintf(arn, sizeof arn, "arn:%s:kms:%s:%s:key/%s", partition(region), region, account, id);
+    int n = snprintf(arn, sizeof arn, "arn:%s:kms:%s:%s:key/%s", kms_partition(w->region), w->region, w->account, id);
     if (n < 0 || n >= ARN_MAX) FAIL(E_LIMIT, "region or account too long");
-    TRY(arn_parse(&out->arn, arn, (size_t)n));
-    if (strcmp(origin, "AWS_KMS") != 0 && strcmp(origin, "EXTERNAL") != 0) FAIL(E_FORMAT, "--origin is AWS_KMS or EXTERNAL");
-    SET(out->usage, "KEY_AGREEMENT");
-    SET(out->spec, "ECC_NIST_P256");
-    SET(out->origin, origin);
+    return arn_parse(&out->arn, arn, (size_t)n);
+}
+
+err kms_key_make(struct kms_key *out, const struct kms_key_wish *w)
+{
+    memset(out, 0, sizeof *out);
+    TRY(name_key(out, w));
+    if (strcmp(w->origin, "AWS_KMS") != 0 && strcmp(w->origin, "EXTERNAL") != 0) FAIL(E_FORMAT, "a key's origin is AWS_KMS or EXTERNAL");
+    SET(out->usage, w->usage);
+    SET(out->spec, w->spec);
+    SET(out->origin, w->origin);
     SET(out->state, "Enabled");
     out->created = (int64_t)time(NULL);
     /* One in 2^32 random strings is not below the order. */
-    if (d) memcpy(out->d, d, sizeof out->d);
+    if (w->d) memcpy(out->d, w->d, sizeof out->d);
     else do TRY(random_bytes(out->d, sizeof out->d)); while (out->d[0] == 0xff);
-    TRY(p256_public(out->spki, out->d));
-    out->policy = json_incref(policy);
+    if (!kms_key_symmetric(out)) TRY(p256_public(out->spki, out->d));
+    out->grants = json_array();
+    if (!out->grants) FAIL(E_MEMORY, "no memory for a key");
+    out->policy = json_incref(w->policy);
     return OK;
 }
 
@@ -99,9 +113,10 @@ err kms_key_save(const struct kms_key *k, const char *dir)
     TRY(file_folder(path));
     TRY(key_path(path, dir, k->arn.key_id));
     hex_from(d, k->d, sizeof k->d);
-    JSON j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:O}", "Arn", k->arn.text, "PrivateKey", d, "KeyUsage", k->usage,
+    JSON j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:O, s:O, s:O*}", "Arn", k->arn.text, "PrivateKey", d, "KeyUsage", k->usage,
                        "KeySpec", k->spec, "Origin", k->origin, "KeyState", k->state, "Description", k->description,
-                       "CreationDate", (json_int_t)k->created, "Policy", k->policy);
+                       "CreationDate", (json_int_t)k->created, "Policy", k->policy, "Grants", k->grants,
+                       "KeyMetadata", k->metadata);
     TEXT text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
     if (!text) FAIL(E_MEMORY, "no memory for a key's file");
     return file_write(path, 0600, text, strlen(text));
@@ -111,24 +126,28 @@ static err parse_key(struct kms_key *out, const char *text, size_t n)
 {
     const char *arn, *d, *usage, *spec, *origin, *state, *description;
     json_int_t created = 0;
-    json_t *policy = NULL;
+    json_t *policy = NULL, *grants = NULL, *metadata = NULL;
     json_error_t why;
     JSON j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    if (!j || json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o}", "Arn", &arn, "PrivateKey", &d,
+    if (!j || json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s?o, s?o}", "Arn", &arn, "PrivateKey", &d,
                              "KeyUsage", &usage, "KeySpec", &spec, "Origin", &origin, "KeyState", &state, "Description", &description,
-                             "CreationDate", &created, "Policy", &policy) != 0)
+                             "CreationDate", &created, "Policy", &policy, "Grants", &grants, "KeyMetadata", &metadata) != 0)
         FAIL(E_FORMAT, "a key's file: %s", why.text);
     TRY(arn_parse(&out->arn, arn, strlen(arn)));
     TRY(hex_to(out->d, sizeof out->d, d, strlen(d)));
-    TRY(p256_public(out->spki, out->d));
     TRY(policy_check(policy));
+    if ((grants && !json_is_array(grants)) || (metadata && !json_is_object(metadata))) FAIL(E_FORMAT, "a key's file: Grants or KeyMetadata");
     SET(out->usage, usage);
     SET(out->spec, spec);
     SET(out->origin, origin);
     SET(out->state, state);
     SET(out->description, description);
+    if (!kms_key_symmetric(out)) TRY(p256_public(out->spki, out->d));
     out->created = created;
     out->policy = json_incref(policy);
+    out->grants = grants ? json_incref(grants) : json_array();
+    out->metadata = json_incref(metadata);
+    if (!out->grants) FAIL(E_MEMORY, "no memory for a key");
     return OK;
 }
 

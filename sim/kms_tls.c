@@ -53,10 +53,8 @@ static err write_pem(char **key_pem, char **cert_pem, EVP_PKEY *key, X509 *cert,
     return OK;
 }
 
-static err make_authority(struct authority *a, const char *key_path, const char *cert_path)
+static err generate_authority(struct authority *a)
 {
-    TEXT key_pem = NULL;
-    TEXT cert_pem = NULL;
     a->key = EVP_EC_gen("P-256");
     if (!a->key) CRYPTO_FAIL("no P-256 key could be made");
     TRY(x509_begin(&a->cert, "holdfast-sim development CA", a->key, NULL, (int64_t)time(NULL) - HOUR, (int64_t)3650 * DAY));
@@ -64,6 +62,14 @@ static err make_authority(struct authority *a, const char *key_path, const char 
     TRY(x509_extension(a->cert, a->cert, NID_key_usage, "critical,keyCertSign,cRLSign"));
     TRY(x509_extension(a->cert, a->cert, NID_subject_key_identifier, "hash"));
     if (X509_sign(a->cert, a->key, EVP_sha256()) <= 0) CRYPTO_FAIL("the CA could not be signed");
+    return OK;
+}
+
+static err make_authority(struct authority *a, const char *key_path, const char *cert_path)
+{
+    TEXT key_pem = NULL;
+    TEXT cert_pem = NULL;
+    TRY(generate_authority(a));
     TRY(write_pem(&key_pem, &cert_pem, a->key, a->cert, NULL));
     TRY(file_write(key_path, 0600, key_pem, strlen(key_pem)));
     return file_write(cert_path, 0644, cert_pem, strlen(cert_pem));
@@ -120,9 +126,9 @@ static err issue_server(char **key_pem, char **chain_pem, const struct authority
     return write_pem(key_pem, chain_pem, key, x, a->cert);
 }
 
-err tls_open(char **key_pem, char **chain_pem, const char *dir, const json_t *regions)
+err tls_open(char **key_pem, char **chain_pem, const char *dir, const json_t *regions, bool stranger)
 {
     FREED_BY(drop_authority) struct authority a = { NULL, NULL };
-    TRY(open_authority(&a, dir));
+    TRY(stranger ? generate_authority(&a) : open_authority(&a, dir));
     return key_pem ? issue_server(key_pem, chain_pem, &a, regions) : OK;
 }

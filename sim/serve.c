@@ -92,10 +92,41 @@ static void add_body(struct arriving *a, const char *p, size_t n)
     a->body[a->q.body_len] = 0;
 }
 
+/* A body that ends too early: its length was promised, and the connection breaks. */
+struct half { char *body; size_t n; };
+
+static ssize_t read_half(void *self, uint64_t at, char *out, size_t cap)
+{
+    const struct half *h = self;
+    if (at >= h->n) return MHD_CONTENT_READER_END_WITH_ERROR;
+    size_t n = h->n - (size_t)at < cap ? h->n - (size_t)at : cap;
+    memcpy(out, h->body + at, n);
+    return (ssize_t)n;
+}
+
+static void free_half(void *self)
+{
+    struct half *h = self;
+    free(h->body);
+    free(h);
+}
+
+static struct MHD_Response *half_response(const struct serve_answer *a)
+{
+    enum { BLOCK = 1024 };
+    struct half *h = malloc(sizeof *h);
+    if (!h) return NULL;
+    *h = (struct half){ a->body, a->cut };
+    struct MHD_Response *r = MHD_create_response_from_callback(strlen(a->body), BLOCK, read_half, h, free_half);
+    if (!r) free(h);
+    return r;
+}
+
 static enum MHD_Result answer(struct MHD_Connection *con, struct serve_answer *a)
 {
     size_t n = a->body ? strlen(a->body) : 0;
-    struct MHD_Response *r = MHD_create_response_from_buffer(n, a->body, a->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *r = a->body && a->cut ? half_response(a)
+        : MHD_create_response_from_buffer(n, a->body, a->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (!r) {
         free(a->body);
         return MHD_NO;

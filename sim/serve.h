@@ -21,6 +21,7 @@ struct serve_answer {
     int status;
     const char *type;                            /* Content-Type, a literal */
     char *body;                                  /* malloc()ed, or NULL: empty */
+    size_t cut;                                  /* not 0: after so many bytes of it the connection ends */
     struct { const char *name; char value[128]; } headers[SERVE_ANSWER_HEADERS];
 };
 typedef void (*serve_handler)(void *self, struct serve_answer *out, const struct serve_request *q);
