@@ -224,7 +224,8 @@ err fd_write_pieces(int fd, struct iovec *v, size_t count, int pass, int64_t unt
         begun = begun || put > 0;
         for (size_t left = (size_t)put; left > 0;) {
             size_t step = left < v->iov_len ? left : v->iov_len;
-            v->iov_base = (uint8_t *)v->iov_base + step;
+            if (step > 0)                    /* an empty piece may have no place at all */
+                v->iov_base = (uint8_t *)v->iov_base + step;
             v->iov_len -= step;
             left -= step;
             if (v->iov_len == 0) {
