@@ -211,6 +211,10 @@ static const struct bad {
     { "sign: a master that is no key", ROLE_SIGN, fresh, ROLE_KEEPER, SIGN_MASTER, 41, FRAME },
     { "sign: a second master", ROLE_SIGN, sign_with_master, ROLE_KEEPER, SIGN_MASTER, 41, FRAME },
     { "sign: serve twice", ROLE_SIGN, sign_serving, ROLE_KEEPER, SIGN_SERVE, 0, FRAME },
+    { "sign: a judge that would agree", ROLE_SIGN, sign_serving, ROLE_JUDGE, SIGN_AGREE, 33, FRAME },
+    { "sign: agree before serving", ROLE_SIGN, sign_with_master, ROLE_KEEPER, SIGN_AGREE, 33, FRAME },
+    { "sign: short point", ROLE_SIGN, sign_serving, ROLE_KEEPER, SIGN_AGREE, 32, FRAME },
+    { "sign: long point", ROLE_SIGN, sign_serving, ROLE_KEEPER, SIGN_AGREE, 66, FRAME },
     { "sign: the keeper is gone", ROLE_SIGN, sign_serving, ROLE_KEEPER, 0, 0, GONE },
     { "book: unknown from disk", ROLE_BOOK, fresh, ROLE_DISK, 0x7777, 0, FRAME },
     { "book: short open", ROLE_BOOK, fresh, ROLE_DISK, BOOK_OPEN, 3, FRAME },
@@ -253,6 +257,13 @@ static const struct bad {
     { "keeper: a nonce that is too long", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_ATTEST, 518, FRAME },
     { "keeper: short question about the key", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_EVIDENCE, 3, FRAME },
     { "keeper: malformed question about the key", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_EVIDENCE, 5, FRAME },
+    { "keeper: short secure request", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_SECURE, 33, FRAME },
+    { "keeper: a secure request without a point", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_SECURE, 100, FRAME },
+    { "keeper: empty request of the channel", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_CHANNEL, 0, FRAME },
+    { "keeper: endless request of the channel", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_CHANNEL, 0, ENDLESS },
+    { "keeper: short answer to be sealed", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_SEAL, 10, FRAME },
+    { "keeper: an answer of no kind", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, KEEPER_SEAL, 11, FRAME },
+    { "keeper: sign agrees unasked", ROLE_KEEPER, keeper_awaiting, ROLE_SIGN, SIGN_AGREED, 32, FRAME },
     { "keeper: unknown from web", ROLE_KEEPER, keeper_awaiting, ROLE_WEB, SIGN_MASTER, 41, FRAME },
     { "keeper: fetch speaks unasked", ROLE_KEEPER, keeper_awaiting, ROLE_FETCH, FETCH_DERIVED, 40, FRAME },
     { "keeper: evidence unasked", ROLE_KEEPER, keeper_awaiting, ROLE_FETCH, FETCH_EVIDENCE_IS, 101, FRAME },
@@ -263,6 +274,8 @@ static const struct bad {
     { "web: setup answered unasked", ROLE_WEB, fresh, ROLE_KEEPER, KEEPER_SETUP_IS, 5, FRAME },
     { "web: attested unasked", ROLE_WEB, fresh, ROLE_KEEPER, KEEPER_ATTESTED, 8, FRAME },
     { "web: evidence unasked", ROLE_WEB, fresh, ROLE_KEEPER, KEEPER_EVIDENCE_IS, 8, FRAME },
+    { "web: opened unasked", ROLE_WEB, fresh, ROLE_KEEPER, KEEPER_OPENED, 9, FRAME },
+    { "web: sealed unasked", ROLE_WEB, fresh, ROLE_KEEPER, KEEPER_SEALED, 1, FRAME },
     { "web: short disk state", ROLE_WEB, fresh, ROLE_DISK, DISK_STATE, 10, FRAME },
     { "web: endless from book", ROLE_WEB, fresh, ROLE_BOOK, BOOK_LISTED, 0, ENDLESS },
     { "web: the keeper is gone", ROLE_WEB, fresh, ROLE_KEEPER, 0, 0, GONE },
@@ -296,6 +309,9 @@ START_TEST(a_good_frame_does_not)
         recv_type(s.peer[ROLE_JUDGE], SIGN_PARAMS_IS, &m, room, sizeof room);
         ck_assert_uint_eq(m.len, 41);
     }
+    send_to(ROLE_KEEPER, SIGN_AGREE, 33);          /* no point: it says so */
+    recv_type(s.peer[ROLE_KEEPER], MSG_ERROR, &m, room, sizeof room);
+    ck_assert_uint_eq(m.body[0], E_DENIED);
     ck_assert_int_eq(msg_send(s.control, CTL_STOP, 0, NULL, 0, 5000).code, E_OK);
     int how;
     ck_assert_int_eq(waitpid(s.pid, &how, 0), s.pid);
