@@ -27,6 +27,7 @@ static err render(char out[static STATEMENT_MAX], size_t *len, const struct keep
     memcpy(s.service_id, now->service_id, sizeof s.service_id);
     memcpy(s.public_key, now->public_key, sizeof s.public_key);
     memcpy(s.blockhash, now->settings.blockhash, sizeof s.blockhash);
+    s.check = now->check;
     return statement_render(out, len, &s);
 }
 

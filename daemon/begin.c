@@ -73,6 +73,7 @@ static err start_signing(struct keeper *k, const struct keyring *ring, const str
     memcpy(s->settings.key_id, g->key_arn, sizeof s->settings.key_id);
     memcpy(s->settings.blockhash, g->blockhash, 32);
     s->settings.accepted = g->accepted;
+    s->check = g->check;
     TRY(secure_service(k->secure, ring));
     TRY(secure_show(k->secure, s));
     return keeper_tell(k, PHASE_SERVING);

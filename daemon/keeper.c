@@ -28,7 +28,7 @@ err keeper_warm_up(struct role_env *env)
 
 err keeper_tell(struct keeper *k, enum phase phase)
 {
-    uint8_t body[512];
+    uint8_t body[768];
     struct wr w = wr_of(body, sizeof body);
     k->state = phase;
     k->shown.phase = (uint8_t)phase;
@@ -39,16 +39,19 @@ err keeper_tell(struct keeper *k, enum phase phase)
     return msg_send(k->env->control, CTL_SERVING, 0, &one, 1, 5000);
 }
 
-static err say_findings(int fd, const struct msg *m, enum setup_verdict v, uint32_t findings)
+/* Findings about the key, or words about the headers: whichever the verdict is about. */
+static err say_more(int fd, const struct msg *m, enum setup_verdict v, uint32_t findings, const char *words)
 {
-    uint8_t body[5];
+    uint8_t body[1 + 4 + 4 + WIRE_TEXT];
     struct wr w = wr_of(body, sizeof body);
     wr_u8(&w, (uint8_t)v);
     wr_u32(&w, findings);
+    wr_var(&w, words, strlen(words));
+    TRY(wr_end(&w, "KEEPER_SETUP_IS"));
     return msg_send(fd, KEEPER_SETUP_IS, m->seq, body, w.len, 5000);
 }
 
-static err say(int fd, const struct msg *m, enum setup_verdict v) { return say_findings(fd, m, v, 0); }
+static err say(int fd, const struct msg *m, enum setup_verdict v) { return say_more(fd, m, v, 0, ""); }
 
 static err make_genesis(struct keeper *k, struct genesis *g, const struct wire_setup *s)
 {
@@ -95,12 +98,15 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
     struct keeper *k = self;
     struct rd r = rd_of(m->body, m->len);
     struct wire_setup s;
+    struct wire_headers headers;
     struct genesis g;
     struct arn parsed;
+    char words[HEADERS_TEXT];
     enum profile profile;
     SECRET z = NULL;
     (void)pass;
     wire_get_setup(&r, &s);
+    wire_get_headers(&r, &headers);
     TRY(rd_end(&r, "KEEPER_SETUP"));
     if (k->state == PHASE_SERVING) return say(fd, m, SETUP_ALREADY);
     if (k->state != PHASE_AWAITING_SETUP) return say(fd, m, SETUP_NOT_NOW);
@@ -109,12 +115,13 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
     if (arn_parse(&parsed, s.key_id, strlen(s.key_id)).code || parsed.multi_region) return say(fd, m, SETUP_BAD_KEY);
     TRY(profile_from_text(&profile, k->env->config.profile));
     TRY(make_genesis(k, &g, &s));
+    if (keeper_check_block(&g.check, words, &headers, g.blockhash).code) return say_more(fd, m, SETUP_BAD_HEADERS, 0, words);
     TRY(keeper_tell(k, PHASE_DERIVING));
     uint32_t refused = 0;
     err e = derive(k, &z, &refused, &g, profile);
     if (e.code || refused) {
         TRY(keeper_tell(k, PHASE_AWAITING_SETUP));
-        return refused ? say_findings(fd, m, SETUP_KEY_REFUSED, refused) : say(fd, m, verdict_of(e));
+        return refused ? say_more(fd, m, SETUP_KEY_REFUSED, refused, "") : say(fd, m, verdict_of(e));
     }
     e = keeper_genesis(k, &g, &z);
     if (e.code) {
@@ -126,7 +133,7 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
 
 #define ALWAYS (IN(PHASE_STARTING) | IN(PHASE_AWAITING_SETUP) | IN(PHASE_DERIVING) | IN(PHASE_RESTORING) | IN(PHASE_SERVING))
 static const struct msg_rule web_rules[] = {
-    { KEEPER_SETUP, 49, 512, ALWAYS, 0, on_setup },
+    { KEEPER_SETUP, WIRE_SETUP_LEAST, WIRE_SETUP_MOST, ALWAYS, 0, on_setup },
     { KEEPER_ATTEST, 5, 5 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_attest },
     { KEEPER_EVIDENCE, 4, 4 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_evidence },
     { KEEPER_SECURE, 34, 66 + SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD, ALWAYS, 0, secure_on_secure },

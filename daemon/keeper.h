@@ -47,6 +47,10 @@ err keeper_on_evidence(void *self, int fd, const struct msg *m, int *pass);
 /* begin.c: make a service, or open the one in `record`. */
 err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z);
 err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n);
+/* dated.c: find the block hash in the run of headers. Out: *check (not made when no run was given); on
+ * failure words for the client. Fails: as headers_check(). */
+err keeper_check_block(struct block_check *check, char words[static HEADERS_TEXT], const struct wire_headers *headers,
+                       const uint8_t blockhash[static 32]);
 /* attest.c: answer KEEPER_ATTEST. */
 err keeper_on_attest(void *self, int fd, const struct msg *m, int *pass);
 /* Extend PCR16 with the service id and lock it, or find it so: from here on, every document of

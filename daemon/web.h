@@ -6,7 +6,7 @@
  * comes (web_jobs.c); until then its connection is suspended. Nothing here waits for a client,
  * and each channel carries one question at a time.
  *
- *     web.c        the loop, accepting, stopping            web_json.c, web_sign.c  what clients send
+ *     web.c        the loop, accepting, stopping            web_json.c, web_setup.c, web_sign.c  what clients send
  *     web_http.c   collecting requests, giving answers      web_text.c              what they get
  *     web_jobs.c   queues and channels to the peers         web_api.c, web_attest.c the route table
  *     web_secure.c requests that come encrypted: the keeper opens them and seals the answers

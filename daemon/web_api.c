@@ -12,7 +12,7 @@
 
 /* Seconds until a client hears 503. A derivation waits for KMS, a seal for the parent. */
 enum { SIGN_SECONDS = 30, SETUP_SECONDS = 150, SEAL_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
-enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = 64 << 10, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
+enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = 6 << 20, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
        CHANNEL_BODY = SECURE_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
 
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
@@ -171,6 +171,7 @@ static void run_requests(struct web *w, struct web_request *r)
 
 static err on_setup(struct web *w, struct web_request *r, const struct msg *m)
 {
+    /* NULL: it depends. */
     static const struct { int status; const char *text; } said[] = {
         [SETUP_DONE]       = { 200, "Secret generated successfully." },
         [SETUP_ALREADY]    = { 409, "Settings already set." },
@@ -181,32 +182,32 @@ static err on_setup(struct web *w, struct web_request *r, const struct msg *m)
         [SETUP_NOT_NOW]    = { 503, "Setup is not possible now. Try again." },
         [SETUP_BAD_KEY]    = { 400, "This KMS key is not one that the service accepts." },
         [SETUP_FAILED]     = { 500, "Setup failed." },
+        [SETUP_KEY_REFUSED] = { 403, NULL },
+        [SETUP_BAD_HEADERS] = { 422, NULL },
     };
     struct rd in = rd_of(m->body, m->len);
-    char refused[1024];
+    char words[1024];
+    size_t n = 0;
     (void)w;
     const uint8_t verdict = rd_u8(&in);
     const uint32_t findings = rd_u32(&in);
+    const uint8_t *told = rd_var(&in, WIRE_TEXT - 1, &n);
     TRY(rd_end(&in, "KEEPER_SETUP_IS"));
-    if (verdict == SETUP_KEY_REFUSED) {
-        web_refused_text(refused, sizeof refused, findings);
-        web_answer_error(r, 403, refused);
-        return OK;
-    }
     if (verdict >= sizeof said / sizeof *said) FAIL(E_FORMAT, "KEEPER_SETUP_IS has no known verdict");
-    const int status = said[verdict].status;
-    if (status == 200) web_answer_text(r, status, said[verdict].text);
-    else web_answer_error(r, status, said[verdict].text);
+    if (verdict == SETUP_KEY_REFUSED) web_refused_text(words, sizeof words, findings);
+    else if (verdict == SETUP_BAD_HEADERS) snprintf(words, sizeof words, "headers: %.*s", (int)n, (const char *)told);
+    else snprintf(words, sizeof words, "%s", said[verdict].text);
+    if (verdict == SETUP_DONE) web_answer_text(r, said[verdict].status, words);
+    else web_answer_error(r, said[verdict].status, words);
     return OK;
 }
 
 static void run_setup(struct web *w, struct web_request *r)
 {
-    struct wire_setup setup;
     struct web_problem why;
     BYTES message = NULL;
-    const size_t cap = sizeof setup + 16;
-    if (!web_read_setup(&setup, &why, r->body, r->len)) {
+    size_t n = 0;
+    if (!web_read_setup(&message, &n, &why, r->body, r->len)) {
         web_answer_error(r, why.status, why.text);
         return;
     }
@@ -218,13 +219,7 @@ static void run_setup(struct web *w, struct web_request *r)
         web_answer_error(r, 503, not_open);
         return;
     }
-    if (mem_new(&message, cap).code) {
-        web_answer_error(r, 500, "There is no memory for this request.");
-        return;
-    }
-    struct wr out = wr_of(message, cap);
-    wire_put_setup(&out, &setup);
-    if (web_request_message(r, take_bytes(&message), out.len))
+    if (web_request_message(r, take_bytes(&message), n))
         web_ask(w, r, LANE_KEEPER, KEEPER_SETUP, KEEPER_SETUP_IS, SETUP_SECONDS, on_setup);
     else web_answer_error(r, 503, "There is no room for this request now.");
 }

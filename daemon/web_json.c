@@ -8,7 +8,6 @@
 
 #include "core/buf.h"
 #include "daemon/web_read.h"
-#include "keystore/key_finding.h"
 
 bool web_problem(struct web_problem *why, int status, const char *text)
 {
@@ -153,67 +152,6 @@ bool web_decimal(const char *text, uint64_t max, uint64_t *out)
     }
     *out = v;
     return v <= max;
-}
-
-static bool read_weight(const json_t *of, struct wire_setup *out, struct web_problem *why)
-{
-    const json_t *v = json_object_get(of, "max_weight");
-    if (!v || json_is_null(v)) return true;
-    int64_t weight = 0;
-    if (!web_integer(of, "max_weight", 0, INT64_MAX, &weight, why)) return false;
-    out->limited = true;
-    out->max_weight = (uint64_t)weight;
-    return true;
-}
-
-static bool read_key_id(const json_t *of, struct wire_setup *out, struct web_problem *why)
-{
-    const char *text;
-    size_t n;
-    if (!web_text(of, "key_id", &text, &n, why)) return false;
-    if (n == 0 || n >= sizeof out->key_id) return web_misfit(why, "key_id", "empty or too long");
-    for (size_t i = 0; i < n; i++)
-        if (text[i] <= 0x20 || text[i] > 0x7e) return web_misfit(why, "key_id", "not printable ASCII");
-    memcpy(out->key_id, text, n);
-    return true;
-}
-
-static bool read_block_hash(const json_t *of, struct wire_setup *out, struct web_problem *why)
-{
-    const char *text;
-    size_t n;
-    if (!web_text(of, "blockhash", &text, &n, why)) return false;
-    return web_hex(out->blockhash, 32, text, n) || web_misfit(why, "blockhash", "not 64 hex digits");
-}
-
-static bool read_accepted(const json_t *of, struct wire_setup *out, struct web_problem *why)
-{
-    const json_t *list = json_object_get(of, "accept");
-    if (!list || json_is_null(list)) return true;
-    if (!json_is_array(list)) return web_misfit(why, "accept", "not an array");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *name = json_array_get(list, i);
-        enum key_finding f;
-        /* A name that means nothing must not be taken for one that does. */
-        if (!json_is_string(name) || !key_finding_parse(&f, json_string_value(name), json_string_length(name)))
-            return web_misfit(why, "accept", "holds what is no name of a finding");
-        out->accepted |= 1u << f;
-    }
-    return true;
-}
-
-bool web_read_setup(struct wire_setup *out, struct web_problem *why, const void *body, size_t n)
-{
-    JSON json_t *root = NULL;
-    *out = (struct wire_setup){ 0 };
-    bool good = web_parse(&root, why, body, n)
-             && web_object(root, "body", why)
-             && read_weight(root, out, why)
-             && read_key_id(root, out, why)
-             && read_block_hash(root, out, why)
-             && read_accepted(root, out, why);
-    if (!good) web_told(why);
-    return good;
 }
 
 void web_told(struct web_problem *why)

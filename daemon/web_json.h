@@ -21,9 +21,11 @@ struct web_problem {
 };
 
 /* {"max_weight": u64|null (may be absent), "key_id": text, "blockhash": 64 hex digits, "accept": [names
- * of findings about the key] (may be absent or null)}. key_id is 1 to
- * WIRE_ARN - 1 printable ASCII characters; blockhash stays in the order in which it is displayed. */
-bool web_read_setup(struct wire_setup *out, struct web_problem *why, const void *body, size_t n);
+ * of findings about the key] (may be absent or null), "headers": object (likewise)}. key_id is 1 to WIRE_ARN - 1
+ * printable ASCII characters; hashes stay in the order in which they are displayed. headers is {"network":
+ * text, "anchor": {"height": n, "hash": 64 hex digits} (may be absent or null), "hex" or "base64": text}. Out:
+ * *message, for free(): the body of KEEPER_SETUP. */
+bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
 
 /* {"emulated_tx_to": transaction, "actual_spent_outputs": [output], "backup_merkle_roots": {index: root}}, all
  * three needed. Out: *message, for free(): the body of JUDGE_SIGN, that is `id`, then what signer/emulate.h

@@ -126,6 +126,8 @@ size_t web_settings_body(uint8_t **out, const struct wire_state *s)
     name_string(&w, ",\"key_id\":", set->key_id);
     wr_text(&w, ",\"blockhash\":");
     put_quoted_hex(&w, set->blockhash, sizeof set->blockhash);
+    wr_text(&w, ",\"blockhash_check\":");
+    block_check_json(&w, &s->check);
     wr_text(&w, "}");
     return done(out, &room, &w);
 }
@@ -194,6 +196,9 @@ static void put_state(struct wr *w, const struct wire_state *s)
     else wr_text(w, "null");
     name_string(w, ",\"profile\":", s->profile);
     name_number(w, ",\"epoch\":", s->epoch);
+    wr_text(w, ",\"blockhash_check\":");
+    if (s->has_service) block_check_json(w, &s->check);
+    else wr_text(w, "null");
 }
 
 size_t web_status_body(uint8_t **out, const struct web_status *s)
@@ -206,7 +211,7 @@ size_t web_status_body(uint8_t **out, const struct web_status *s)
     name_string(&w, ",\"service\":", s->config->service_name);
     name_string(&w, ",\"genesis\":", s->config->genesis);
     if (s->state) put_state(&w, s->state);
-    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null");
+    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null,\"blockhash_check\":null");
     /* No witnesses yet: an old copy of the state cannot be told from the newest one. */
     wr_text(&w, ",\"freshness\":\"none\",\"disk\":");
     if (s->disk) put_disk(&w, s->disk);

@@ -35,6 +35,32 @@ void wire_get_setup(struct rd *r, struct wire_setup *s)
     s->accepted = rd_u32(r);
 }
 
+void wire_put_headers(struct wr *w, const struct wire_headers *h)
+{
+    wr_u8(w, h->given);
+    if (!h->given) return;
+    wr_u8(w, h->network);
+    wr_u8(w, h->anchored);
+    wr_u32(w, h->height);
+    wr_bytes(w, h->hash, 32);
+    wr_var(w, h->bytes, h->n);
+}
+
+void wire_get_headers(struct rd *r, struct wire_headers *h)
+{
+    const uint8_t given = rd_u8(r);
+    *h = (struct wire_headers){ .given = given == 1 };
+    if (given > 1) r->bad = true;
+    if (!h->given) return;
+    h->network = rd_u8(r);
+    const uint8_t anchored = rd_u8(r);
+    if (h->network >= HEADERS_NETWORKS || anchored > 1) r->bad = true;
+    h->anchored = anchored == 1;
+    h->height = rd_u32(r);
+    rd_copy(r, h->hash, 32);
+    h->bytes = rd_var(r, HEADERS_MAX * HEADER_SIZE, &h->n);
+}
+
 void wire_put_state(struct wr *w, const struct wire_state *s)
 {
     wr_u8(w, s->phase);
@@ -47,6 +73,7 @@ void wire_put_state(struct wr *w, const struct wire_state *s)
     wr_u32(w, s->epoch);
     put_text(w, s->profile);
     wire_put_setup(w, &s->settings);
+    block_check_write(w, &s->check);
 }
 
 void wire_get_state(struct rd *r, struct wire_state *s)
@@ -62,6 +89,7 @@ void wire_get_state(struct rd *r, struct wire_state *s)
     s->epoch = rd_u32(r);
     get_text(r, s->profile, sizeof s->profile);
     wire_get_setup(r, &s->settings);
+    block_check_read(r, &s->check);
 }
 
 void wire_put_entry(struct wr *w, const struct wire_entry *e)

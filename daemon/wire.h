@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include "core/buf.h"
 #include "core/err.h"
+#include "policy/block_check.h"
+#include "signer/headers.h"
 
 enum wire_type {
     /* init -> role, on the control channel */
@@ -27,7 +29,8 @@ enum wire_type {
     CTL_IMAGE_MAP,       /* disk: take over the mapping that volume opened -> CTL_DONE            */
 
     /* web <-> keeper */
-    KEEPER_SETUP = 0x20, /* wire_setup -> KEEPER_SETUP_IS: u8 enum setup_verdict, u32 findings that break custody */
+    KEEPER_SETUP = 0x20, /* wire_setup, wire_headers -> KEEPER_SETUP_IS: u8 enum setup_verdict, u32 findings that break custody,
+                          * var public words about the headers; each 0 or empty for other verdicts */
     KEEPER_SETUP_IS,
     KEEPER_STATE,        /* keeper -> web, unasked, at every change: wire_state                    */
     KEEPER_ATTEST,       /* u8 with a document, var nonce (<= 512; empty: none) -> KEEPER_ATTESTED | MSG_ERROR */
@@ -99,7 +102,8 @@ enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORI
 enum setup_verdict {
     SETUP_DONE, SETUP_ALREADY, SETUP_KMS_FAILED, SETUP_KMS_EMPTY, SETUP_KMS_LENGTH,
     SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED,
-    SETUP_KEY_REFUSED                    /* by its evidence */
+    SETUP_KEY_REFUSED,                   /* by its evidence                                */
+    SETUP_BAD_HEADERS                    /* the words say what is wrong with the run that was given */
 };
 enum secure_verdict {
     SECURE_OPEN, SECURE_BAD_KEY,   /* the client's key is no point                                 */
@@ -114,6 +118,17 @@ enum { WIRE_TEXT = 240, WIRE_ARN = 256 };
 
 struct wire_setup { bool limited; uint64_t max_weight; char key_id[WIRE_ARN]; uint8_t blockhash[32]; /* as displayed */
                     uint32_t accepted; /* findings about the key, by bit */ };
+/* A run of headers that the block hash is to be found in (signer/headers.h). */
+struct wire_headers {
+    bool     given;                      /* the rest is set                                */
+    uint8_t  network;                    /* enum headers_network                           */
+    bool     anchored;
+    uint32_t height;                     /* of the first header, when anchored             */
+    uint8_t  hash[32];                   /* likewise, as displayed                         */
+    const uint8_t *bytes;                /* borrowed; n <= HEADERS_MAX * HEADER_SIZE       */
+    size_t   n;
+};
+enum { WIRE_SETUP_LEAST = 1 + 8 + 4 + 32 + 4 + 1, WIRE_SETUP_MOST = 1024 + HEADERS_MAX * HEADER_SIZE };
 struct wire_state {
     uint8_t phase, simulated, has_service;
     uint8_t public_key[33], service_id[32];
@@ -121,6 +136,7 @@ struct wire_state {
     uint32_t epoch;
     char profile[32];
     struct wire_setup settings;
+    struct block_check check;            /* of the settings' block hash                    */
 };
 struct wire_entry {
     uint64_t row, time;                  /* row 0 on the way in; unix seconds, set by book */
@@ -137,6 +153,8 @@ struct wire_disk {
 
 void wire_put_setup(struct wr *w, const struct wire_setup *s);
 void wire_get_setup(struct rd *r, struct wire_setup *s);
+void wire_put_headers(struct wr *w, const struct wire_headers *h);
+void wire_get_headers(struct rd *r, struct wire_headers *h);
 void wire_put_state(struct wr *w, const struct wire_state *s);
 void wire_get_state(struct rd *r, struct wire_state *s);
 void wire_put_entry(struct wr *w, const struct wire_entry *e);

@@ -17,7 +17,9 @@ err genesis_render(char out[static GENESIS_MAX], size_t *len, const struct genes
 {
     if (!plain(g->name) || !plain(g->key_arn) || !plain(g->profile))
         FAIL(E_FORMAT, "a text of the genesis document is not plain");
-    char hash[65], nonce[33], weight[24] = "null", point[69] = "null";
+    char hash[65], nonce[33], weight[24] = "null", point[69] = "null", check[BLOCK_CHECK_JSON] = "";
+    struct wr w = wr_of(check, sizeof check - 1);
+    block_check_json(&w, &g->check);
     hex_from(hash, g->blockhash, 32);
     hex_from(nonce, g->nonce, 16);
     if (g->limited) snprintf(weight, sizeof weight, "%" PRIu64, g->max_weight);
@@ -27,10 +29,10 @@ err genesis_render(char out[static GENESIS_MAX], size_t *len, const struct genes
         snprintf(point, sizeof point, "\"%s\"", hex);
     }
     int n = snprintf(out, GENESIS_MAX,
-        "{\"type\":\"holdfast-genesis\",\"version\":1,\"name\":\"%s\",\"key\":\"%s\",\"blockhash\":\"%s\","
+        "{\"type\":\"holdfast-genesis\",\"version\":2,\"name\":\"%s\",\"key\":\"%s\",\"blockhash\":\"%s\",\"blockhash_check\":%s,"
         "\"profile\":\"%s\",\"max_weight\":%s,\"created\":%" PRIu64 ",\"nonce\":\"%s\","
         "\"key_point\":%s,\"accepted\":%" PRIu32 "}",
-        g->name, g->key_arn, hash, g->profile, weight, g->created, nonce, point, g->accepted);
+        g->name, g->key_arn, hash, check, g->profile, weight, g->created, nonce, point, g->accepted);
     if (n < 0 || n >= GENESIS_MAX) FAIL(E_LIMIT, "the genesis document is too long");
     *len = (size_t)n;
     return OK;
@@ -67,6 +69,7 @@ void genesis_write(struct wr *w, const struct genesis *g)
     wr_bytes(w, g->nonce, 16);
     wr_u32(w, g->accepted);
     wr_bytes(w, g->key_point, sizeof g->key_point);
+    block_check_write(w, &g->check);
 }
 
 void genesis_read(struct rd *r, struct genesis *g)
@@ -86,4 +89,5 @@ void genesis_read(struct rd *r, struct genesis *g)
     rd_copy(r, g->key_point, sizeof g->key_point);
     static const uint8_t unknown[33];
     if (g->key_point[0] != 2 && g->key_point[0] != 3 && memcmp(g->key_point, unknown, sizeof unknown) != 0) r->bad = true;
+    block_check_read(r, &g->check);
 }

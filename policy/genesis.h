@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "core/buf.h"
 #include "core/err.h"
+#include "policy/block_check.h"
 
 enum { GENESIS_MAX = 1024, GENESIS_NAME = 64, GENESIS_ARN = 256, GENESIS_PROFILE = 32, SERVICE_ID_LEN = 32 };
 
@@ -24,6 +25,7 @@ struct genesis {
     uint8_t  nonce[16];
     uint32_t accepted;                   /* findings about the key that setup accepted, by bit (docs/wire.md) */
     uint8_t  key_point[33];              /* the KMS key's public key, compressed; all zero: not known */
+    struct block_check check;            /* what the setup's headers say about the block hash */
 };
 
 /* Render. Out: out[0..*len), not NUL-terminated. Fails: E_FORMAT (a text holds a

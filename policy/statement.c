@@ -50,6 +50,8 @@ static void put_service(struct wr *w, const struct statement *s)
     put_number(w, s->epoch);
     put_text(w, ",\"settings\":{\"key_id\":", s->key_id);
     put_hex(w, ",\"blockhash\":", s->blockhash, sizeof s->blockhash);
+    wr_text(w, ",\"blockhash_check\":");
+    block_check_json(w, &s->check);
     wr_text(w, ",\"max_weight\":");
     if (s->limited) put_number(w, s->max_weight);
     else wr_text(w, "null");

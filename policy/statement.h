@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
+#include "policy/block_check.h"
 
 enum {
     STATEMENT_MAX = 2048, STATEMENT_USER_DATA = 40,
@@ -25,6 +26,7 @@ struct statement {
     uint32_t    epoch;
     const char *key_id;                  /* KMS key ARN                                     */
     uint8_t     blockhash[32];           /* as displayed                                    */
+    struct block_check check;
     bool        limited;
     uint64_t    max_weight;
     bool        has_policy, has_log;     /* false: null                                     */

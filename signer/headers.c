@@ -96,10 +96,11 @@ void headers_refusal_text(char out[static HEADERS_TEXT], const struct headers_re
         [HEADERS_PERIOD] = "the difficulty changes here: begin the run at a height that 2016 divides",
         [HEADERS_WORK] = "its hash is above its target: no work was done for it",
         [HEADERS_TIME] = "its time is not above the median of those before it",
+        [HEADERS_REVERSED] = "the block hash is in the chain with its bytes reversed: give it as block explorers show it",
         [HEADERS_NOT_IN_RUN] = "the chain is good, but the block hash is not in it",
     };
     const char *words = (unsigned)why->fault < sizeof text / sizeof *text ? text[why->fault] : "?";
-    const bool one = why->fault >= HEADERS_CONTRADICTION && why->fault < HEADERS_NOT_IN_RUN;
+    const bool one = why->fault >= HEADERS_CONTRADICTION && why->fault < HEADERS_REVERSED;
     if (one) snprintf(out, HEADERS_TEXT, "header %u, height %u: %s", why->index, why->height, words);
     else snprintf(out, HEADERS_TEXT, "%s", words);
 }
@@ -277,7 +278,7 @@ err headers_check(struct headers_found *found, struct headers_refusal *why, cons
     struct walk w = { .rules = &rules[claim->network] };
     struct headers_found at = { .network = claim->network };
     uint32_t where = 0;
-    bool there = false;
+    bool there = false, reversed = false;
     MUST(target_from_bits(&w.limit, w.rules->limit));
     if (n == 0 || n % HEADER_SIZE) return refuse(why, E_FORMAT, HEADERS_LENGTH, &w);
     const size_t count = n / HEADER_SIZE;
@@ -288,13 +289,14 @@ err headers_check(struct headers_found *found, struct headers_refusal *why, cons
         enum headers_fault f = i ? HEADERS_FINE : begin(&w, claim, &h);
         if (f == HEADERS_FINE) f = step(&w, &h);
         if (f != HEADERS_FINE) return refuse(why, E_DENIED, f, &w);
+        reversed |= memcmp(h.hash, blockhash, 32) == 0;
         if (!is_shown(h.hash, blockhash)) continue;
         there = true;
         where = w.count;
         at.height = w.height;
         at.time = h.time;
     }
-    if (!there) return refuse(why, E_ABSENT, HEADERS_NOT_IN_RUN, &w);
+    if (!there) return refuse(why, E_ABSENT, reversed ? HEADERS_REVERSED : HEADERS_NOT_IN_RUN, &w);
     at.anchor = w.anchor;
     at.depth = (uint32_t)count - 1 - where;
     target_bytes(at.work, &w.work);

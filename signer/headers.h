@@ -73,6 +73,7 @@ enum headers_fault {
     HEADERS_PERIOD,           /* a retarget whose period the run does not hold            */
     HEADERS_WORK,             /* the hash is above the target                            */
     HEADERS_TIME,
+    HEADERS_REVERSED,         /* the block hash is there, in internal order: ask with it as displayed */
     HEADERS_NOT_IN_RUN        /* all good, and the block hash is not there                */
 };
 struct headers_refusal {
@@ -86,7 +87,7 @@ void headers_refusal_text(char out[static HEADERS_TEXT], const struct headers_re
 
 /* Check bytes[0..n) and look for `blockhash` (as displayed: the 64 hex digits in reading order).
  * Out: *found; on failure untouched, and *why says what is wrong.
- * Fails: E_FORMAT (LENGTH), E_LIMIT (TOO_MANY), E_ABSENT (NOT_IN_RUN), E_DENIED (all others). */
+ * Fails: E_FORMAT (LENGTH), E_LIMIT (TOO_MANY), E_ABSENT (REVERSED, NOT_IN_RUN), E_DENIED (all others). */
 err headers_check(struct headers_found *found, struct headers_refusal *why, const struct headers_claim *claim,
                   const uint8_t blockhash[static 32], const uint8_t *bytes, size_t n);
 

@@ -28,7 +28,7 @@ static const char *const faults[] = {
     [HEADERS_LENGTH] = "length", [HEADERS_TOO_MANY] = "too-many", [HEADERS_START] = "start",
     [HEADERS_NOT_THE_ANCHOR] = "not-the-anchor", [HEADERS_CONTRADICTION] = "contradiction", [HEADERS_LINK] = "link",
     [HEADERS_BITS] = "bits", [HEADERS_DIFFICULTY] = "difficulty", [HEADERS_PERIOD] = "period", [HEADERS_WORK] = "work",
-    [HEADERS_TIME] = "time", [HEADERS_NOT_IN_RUN] = "not-in-run",
+    [HEADERS_TIME] = "time", [HEADERS_REVERSED] = "reversed", [HEADERS_NOT_IN_RUN] = "not-in-run",
 };
 
 static void answer(const struct headers_claim *claim, const uint8_t *hash, const uint8_t *p, size_t n)

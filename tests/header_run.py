@@ -78,7 +78,7 @@ def real(run):
         run.add(f"{network}'s first block", network, [m.FIRST[network]], {"height": 0, "anchor": "genesis"}, m.GENESIS[network])
         run.add(f"mainnet's first block on {network}", network, [first], "start")
     run.add("checkpoints are mainnet's", "signet", [REAL_822528], "start")
-    run.add("the wrong order of bytes", "mainnet", [first], "not-in-run", bytes.fromhex(m.GENESIS["mainnet"])[::-1].hex())
+    run.add("the wrong order of bytes", "mainnet", [first], "reversed", bytes.fromhex(m.GENESIS["mainnet"])[::-1].hex())
     run.add("work that is another's", "mainnet", [first, m.mine(m.GENESIS["mainnet"], 1231469665, 0x1d00ffff, lazy=True)], "work")
 
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/hash.h"
+#include "core/mem.h"
 #include "daemon/web_json.h"
 #include "daemon/web_text.h"
 #include "signer/emulate.h"
@@ -100,27 +101,108 @@ END_TEST
 START_TEST(depth)
 {
     char text[256];
-    struct wire_setup s;
+    uint8_t *message;
+    size_t len;
     struct web_problem why;
     for (size_t n = WEB_DEPTH - 1; n <= WEB_DEPTH + 1; n++) {
         memset(text, '[', n);
         memset(text + n, ']', n);
-        ck_assert(!web_read_setup(&s, &why, text, 2 * n));
+        ck_assert(!web_read_setup(&message, &len, &why, text, 2 * n));
         ck_assert_int_eq(why.status, n <= WEB_DEPTH ? 422 : 400);
     }
 }
 END_TEST
 
+static bool read_setup(struct wire_setup *s, struct wire_headers *h, uint8_t **message, struct web_problem *why, const char *text)
+{
+    size_t n = 0;
+    if (!web_read_setup(message, &n, why, text, strlen(text))) return false;
+    struct rd r = rd_of(*message, n);
+    wire_get_setup(&r, s);
+    wire_get_headers(&r, h);
+    ASSERT_OK(rd_end(&r, "setup"));
+    return true;
+}
+
+#define HASH "000102030405060708090a0b0c0d0e0f101112131415161718191A1b1c1d1e1f"
 START_TEST(setup)
 {
-    static const char text[] = "{\"max_weight\":9223372036854775807,\"key_id\":\"k\",\"blockhash\":"
-                               "\"000102030405060708090a0b0c0d0e0f101112131415161718191A1b1c1d1e1f\",\"other\":{}}";
+    static const char text[] = "{\"max_weight\":9223372036854775807,\"key_id\":\"k\",\"blockhash\":\"" HASH "\",\"other\":{}}";
     struct wire_setup s;
+    struct wire_headers h;
     struct web_problem why;
-    ck_assert(web_read_setup(&s, &why, text, strlen(text)));
+    BYTES message = NULL;
+    ck_assert(read_setup(&s, &h, &message, &why, text));
     ck_assert(s.limited && s.max_weight == INT64_MAX);
     ck_assert_str_eq(s.key_id, "k");
     for (int i = 0; i < 32; i++) ck_assert_int_eq(s.blockhash[i], i);
+    ck_assert(!h.given);
+}
+END_TEST
+
+#define SETUP_WITH(headers) "{\"key_id\":\"k\",\"blockhash\":\"" HASH "\",\"headers\":" headers "}"
+START_TEST(setup_headers)
+{
+    static const char *const good[] = {
+        SETUP_WITH("{\"network\":\"signet\",\"anchor\":{\"height\":2147483647,\"hash\":\"" HASH "\"},\"hex\":\"0aFF10\"}"),
+        SETUP_WITH("{\"network\":\"signet\",\"anchor\":null,\"base64\":\"Cv8Q\",\"more\":1}"),
+    };
+    static const struct { const char *text, *at; } bad[] = {
+        { SETUP_WITH("[]"), "headers: not an object" },
+        { SETUP_WITH("{\"hex\":\"\"}"), "headers.network: missing" },
+        { SETUP_WITH("{\"network\":\"main\",\"hex\":\"\"}"), "headers.network: not mainnet" },
+        { SETUP_WITH("{\"network\":\"regtest\"}"), "headers.base64: missing" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"hex\":7}"), "headers.hex: not a text" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"hex\":\"0\"}"), "headers.hex: not hex" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"hex\":\"0g\"}"), "headers.hex: not hex" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"base64\":\"AAA\"}"), "headers.base64: not base64" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"base64\":\"A===\"}"), "headers.base64: not base64" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"base64\":\"AB==\"}"), "headers.base64: not base64" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"base64\":\"A=AA\"}"), "headers.base64: not base64" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"base64\":\"\",\"hex\":\"\"}"), "headers.base64: there beside hex" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"anchor\":7,\"hex\":\"\"}"), "headers.anchor: not an object" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"anchor\":{\"height\":-1,\"hash\":\"" HASH "\"},\"hex\":\"\"}"), "headers.anchor.height: out of range" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"anchor\":{\"height\":2147483648,\"hash\":\"" HASH "\"},\"hex\":\"\"}"), "headers.anchor.height: out of range" },
+        { SETUP_WITH("{\"network\":\"regtest\",\"anchor\":{\"height\":1,\"hash\":\"00\"},\"hex\":\"\"}"), "headers.anchor.hash: not 64 hex digits" },
+    };
+    static const uint8_t bytes[3] = { 0x0a, 0xff, 0x10 };
+    struct wire_setup s;
+    struct wire_headers h;
+    struct web_problem why;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        BYTES message = NULL;
+        ck_assert_msg(read_setup(&s, &h, &message, &why, good[i]), "%s", why.text);
+        ck_assert(h.given && h.network == HEADERS_SIGNET && h.n == 3 && memcmp(h.bytes, bytes, 3) == 0 && h.anchored == (i == 0));
+        if (i == 0) ck_assert(h.height == INT32_MAX && memcmp(h.hash, s.blockhash, 32) == 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        BYTES message = NULL;
+        ck_assert_msg(!read_setup(&s, &h, &message, &why, bad[i].text), "%s", bad[i].text);
+        ck_assert_ptr_null(message);
+        ck_assert_int_eq(why.status, 422);
+        ck_assert_msg(strstr(why.text, bad[i].at), "%s, not %s", why.text, bad[i].at);
+    }
+}
+END_TEST
+
+/* As many headers as are taken, and three bytes more; the message always fits its bounds. */
+START_TEST(setup_many_headers)
+{
+    const size_t most = HEADERS_MAX * HEADER_SIZE;
+    BYTES text = NULL;
+    struct web_problem why;
+    ASSERT_OK(mem_new(&text, 2 * most + 512));
+    for (size_t n = most; n <= most + 3; n += 3) {
+        BYTES message = NULL;
+        size_t len = 0;
+        const int head = snprintf((char *)text, 512, "{\"key_id\":\"k\",\"blockhash\":\"" HASH "\",\"headers\":{\"network\":\"regtest\",\"hex\":\"");
+        memset(text + head, 'a', 2 * n);
+        memcpy(text + (size_t)head + 2 * n, "\"}}", 4);
+        const bool good = web_read_setup(&message, &len, &why, text, strlen((char *)text));
+        ck_assert_int_eq(good, n == most);
+        if (good) ck_assert_uint_le(len, WIRE_SETUP_MOST);
+        else ck_assert_int_eq(why.status, 413);
+    }
 }
 END_TEST
 
@@ -200,7 +282,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return CHECK_SUITE("web_json", exact_message, exact_words, no_echo, depth, setup, decimals, answer, error_body, no_memory);
+    return CHECK_SUITE("web_json", exact_message, exact_words, no_echo, depth, setup, setup_headers, setup_many_headers, decimals, answer, error_body, no_memory);
 }
 
 CHECK_MAIN(suite)

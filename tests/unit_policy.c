@@ -20,13 +20,20 @@ static struct genesis sample(void)
     return g;
 }
 
+static struct block_check sample_check(void)
+{
+    struct block_check b = { .made = true, .network = "testnet4", .anchor = "checkpoint", .height = UINT32_MAX, .time = UINT32_MAX, .depth = UINT32_MAX };
+    memset(b.work, 0xee, 32);
+    return b;
+}
+
 START_TEST(the_document_is_fixed_to_the_byte)
 {
     static const char want[] =
-        "{\"type\":\"holdfast-genesis\",\"version\":1,\"name\":\"vault\","
+        "{\"type\":\"holdfast-genesis\",\"version\":2,\"name\":\"vault\","
         "\"key\":\"arn:aws:kms:us-east-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef\","
         "\"blockhash\":\"abababababababababababababababababababababababababababababababab\","
-        "\"profile\":\"confidential-script-2\",\"max_weight\":400000,\"created\":1790000000,"
+        "\"blockhash_check\":\"unverified\",\"profile\":\"confidential-script-2\",\"max_weight\":400000,\"created\":1790000000,"
         "\"nonce\":\"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\",\"key_point\":null,\"accepted\":0}";
     static const char more[] = "\"key_point\":\"02" H32("11") "\",\"accepted\":2147487744}";
     struct genesis g = sample();
@@ -64,6 +71,7 @@ START_TEST(the_longest_document_has_room)
     memset(g.key_arn, 'a', sizeof g.key_arn - 1);
     memset(g.profile, 'p', sizeof g.profile - 1);
     memset(g.key_point, 3, sizeof g.key_point);
+    g.check = sample_check();
     ASSERT_OK(genesis_render(text, &n, &g));
 }
 END_TEST
@@ -71,6 +79,7 @@ END_TEST
 static size_t write_sample(uint8_t *out, size_t cap)
 {
     struct record r = { .epoch = 1, .genesis = sample() };
+    r.genesis.check = sample_check();
     struct wr w = wr_of(out, cap);
     const uint8_t sealed[100] = { 5 };
     memset(r.public_key, 2, 33);
@@ -81,11 +90,68 @@ static size_t write_sample(uint8_t *out, size_t cap)
     return w.len;
 }
 
+START_TEST(a_checked_block_is_in_the_document)
+{
+    static const char want[] = "\"blockhash_check\":{\"network\":\"testnet4\",\"height\":4294967295,\"time\":4294967295,\"depth\":4294967295,"
+        "\"anchor\":\"checkpoint\",\"work\":\"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee\"},\"profile\":";
+    struct genesis g = sample();
+    char text[GENESIS_MAX];
+    uint8_t id[32], other[32];
+    size_t n = 0;
+    ASSERT_OK(genesis_id(id, &g));
+    g.check = sample_check();
+    ASSERT_OK(genesis_render(text, &n, &g));
+    ck_assert_ptr_nonnull(memmem(text, n, want, sizeof want - 1));
+    ASSERT_OK(genesis_id(other, &g));
+    ck_assert_mem_ne(id, other, 32);
+}
+END_TEST
+
+static bool read_back(struct block_check *out, const uint8_t *p, size_t n)
+{
+    struct rd r = rd_of(p, n);
+    block_check_read(&r, out);
+    return rd_ok(&r) && r.left == 0;
+}
+
+START_TEST(a_block_check_has_one_encoding)
+{
+    uint8_t bytes[128], bad[128];
+    struct block_check b = sample_check(), back;
+    struct wr w = wr_of(bytes, sizeof bytes);
+    block_check_write(&w, &b);
+    ck_assert(read_back(&back, bytes, w.len));
+    ck_assert(back.made && back.height == b.height && back.time == b.time && back.depth == b.depth);
+    ck_assert_str_eq(back.network, "testnet4");
+    ck_assert_str_eq(back.anchor, "checkpoint");
+    ck_assert_mem_eq(back.work, b.work, 32);
+    for (size_t cut = 0; cut < w.len; cut++) ck_assert(!read_back(&back, bytes, cut));
+    for (uint8_t made = 0; made < 3; made += 2) {           /* "not made" with something in it; no boolean */
+        memcpy(bad, bytes, w.len);
+        bad[0] = made;
+        ck_assert(!read_back(&back, bad, w.len));
+    }
+    static const uint8_t odd[] = { '"', 'A', 0, ' ', 0x7f };
+    for (size_t i = 0; i < sizeof odd; i++) {
+        memcpy(bad, bytes, w.len);
+        bad[5] = odd[i];                                     /* the network's first character */
+        ck_assert(!read_back(&back, bad, w.len));
+    }
+    b = (struct block_check){ 0 };
+    w = wr_of(bytes, sizeof bytes);
+    block_check_write(&w, &b);
+    ck_assert(read_back(&back, bytes, w.len) && !back.made);
+    bytes[0] = 1;                                            /* made, and no words */
+    ck_assert(!read_back(&back, bytes, w.len));
+}
+END_TEST
+
 START_TEST(a_record_comes_back_as_it_was)
 {
     uint8_t bytes[RECORD_MAX], id[32], want[32];
     struct record r;
     struct genesis g = sample();
+    g.check = sample_check();
     size_t n = write_sample(bytes, sizeof bytes);
     ASSERT_OK(record_parse(&r, bytes, n));
     ck_assert_uint_eq(r.epoch, 1);
@@ -124,7 +190,8 @@ START_TEST(every_other_record_is_refused)
     memcpy(bad, bytes, n);
     bad[12 + 4] = 0;                                       /* a NUL inside the name */
     ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
-    const size_t point = n - 104 - 65 - 33;                /* the KMS key's public key: a compressed point, or zeros */
+    const size_t check = 1 + 4 + 8 + 4 + 10 + 3 * 4 + 32;
+    const size_t point = n - 104 - 65 - check - 33;        /* the KMS key's public key: a compressed point, or zeros */
     memcpy(bad, bytes, n);
     bad[point + 32] = 1;
     ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
@@ -161,7 +228,7 @@ START_TEST(a_statement_is_fixed_to_the_byte)
         "{\"type\":\"holdfast-statement\",\"version\":1,\"build\":\"0.1.0\",\"simulated\":false,\"name\":\"vault\","
         "\"profile\":\"confidential-script-2\",\"service_id\":\"" H32("11") "\",\"public_key\":\"02" H32("02") "\",\"epoch\":3,"
         "\"settings\":{\"key_id\":\"arn:aws:kms:us-east-1:111122223333:key/k\",\"blockhash\":\"" H32("ab") "\","
-        "\"max_weight\":18446744073709551615},\"policy\":\"" H32("33") "\",\"log\":{\"size\":7,\"root\":\"" H32("44") "\"}}";
+        "\"blockhash_check\":\"unverified\",\"max_weight\":18446744073709551615},\"policy\":\"" H32("33") "\",\"log\":{\"size\":7,\"root\":\"" H32("44") "\"}}";
     struct statement s = full_statement();
     char text[STATEMENT_MAX];
     size_t n = 0;
@@ -225,6 +292,8 @@ END_TEST
 
 static Suite *policy_suite(void)
 {
-    return CHECK_SUITE("policy", a_statement_is_fixed_to_the_byte, user_data_commits_to_a_statement, the_service_is_in_a_pcr, the_document_is_fixed_to_the_byte, the_longest_document_has_room, a_record_comes_back_as_it_was, every_other_record_is_refused);
+    return CHECK_SUITE("policy", a_statement_is_fixed_to_the_byte, user_data_commits_to_a_statement, the_service_is_in_a_pcr, the_document_is_fixed_to_the_byte,
+                       a_checked_block_is_in_the_document, a_block_check_has_one_encoding, the_longest_document_has_room, a_record_comes_back_as_it_was,
+                       every_other_record_is_refused);
 }
 CHECK_MAIN(policy_suite)

@@ -25,6 +25,9 @@ def seeds():
     yield _request([_input()], [], [], {})
     yield json.dumps({"max_weight": None, "key_id": "arn:aws:kms:eu-west-1:111122223333:key/mrk-1", "blockhash": "0f" * 32}).encode()
     yield json.dumps({"max_weight": 4000000, "key_id": "k", "blockhash": "0F" * 32, "accept": ["policy-unreadable", "grants-exist"], "more": [{"a": [1.5e3, True, "\u00e9\n\\\""]}]}).encode()
+    anchor = {"height": 7, "hash": "0f" * 32}
+    for coded in ({"hex": "00" * 80, "anchor": anchor}, {"base64": "AAAA" * 20, "anchor": None}):
+        yield json.dumps({"key_id": "k", "blockhash": "0F" * 32, "headers": {"network": "regtest", **coded}}).encode()
     yield b"[" * 32 + b"]" * 32
     yield b'{"a":"\\u0000"}'
     yield b'{"a":1,"a":99999999999999999999}'

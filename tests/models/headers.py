@@ -162,6 +162,8 @@ def judge(network, anchor, wanted_hash, data, soft=False):
         if kind == "caller" and network == "mainnet" and start + i in CHECKPOINTS:
             kind = "checkpoint"
         work += (1 << 256) // (target_of(chain[i]["bits"]) + 1)
+    if wanted_hash not in hashes and bytes.fromhex(wanted_hash)[::-1].hex() in hashes:
+        return {"fault": "reversed", "index": len(raw)}
     if wanted_hash not in hashes:
         return {"fault": "not-in-run", "index": len(raw)}
     at = hashes.index(wanted_hash)

@@ -211,15 +211,20 @@ static void answer_setup(struct peer *p, const struct msg *m)
 {
     struct rd r = rd_of(m->body, m->len);
     struct wire_setup s;
+    struct wire_headers h;
     wire_get_setup(&r, &s);
+    wire_get_headers(&r, &h);
     must(rd_end(&r, "setup"), "setup");
     const char *v = strstr(s.key_id, "verdict:");
-    uint8_t verdict = v ? (uint8_t)strtoul(v + 8, NULL, 10) : SETUP_DONE;
-    if (verdict == SETUP_DONE) say_state(p, PHASE_SERVING);
-    uint8_t body[5];
+    const uint8_t verdict = v ? (uint8_t)strtoul(v + 8, NULL, 10) : SETUP_DONE;
+    uint8_t body[256];
+    char words[128] = "";
     struct wr w = wr_of(body, sizeof body);
+    if (h.given) snprintf(words, sizeof words, "%zu bytes, network %u, anchor %u %02x, last byte %02x", h.n, h.network, h.height, h.hash[0], h.n ? h.bytes[h.n - 1] : 0);
     wr_u8(&w, verdict);
     wr_u32(&w, s.accepted);
+    wr_var(&w, words, strlen(words));
+    if (verdict == SETUP_DONE) say_state(p, PHASE_SERVING);
     must(msg_send(p->keeper, KEEPER_SETUP_IS, m->seq, body, w.len, 5000), "verdict");
 }
 

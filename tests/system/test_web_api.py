@@ -48,7 +48,7 @@ class Gets(Base):
         self.assertEqual((key.status, key.headers["Content-Type"]), (200, "application/json"))
         self.assertEqual(key.json(), {"public_key": "02" + "ab" * 32})
         self.assertEqual(self.peer.ask("GET", "/settings").json(),
-                         {"max_weight": 400000, "key_id": "arn:aws:kms:x", "blockhash": "00" * 31 + "6f"})
+                         {"max_weight": 400000, "key_id": "arn:aws:kms:x", "blockhash": "00" * 31 + "6f", "blockhash_check": "unverified"})
         status = self.peer.ask("GET", "/status").json()
         self.assertEqual((status["phase"], status["simulated"], status["freshness"], status["epoch"]), ("serving", True, "none", 3))
         self.assertEqual((status["service_id"], status["public_key"]), ("cd" * 32, "02" + "ab" * 32))
@@ -208,6 +208,18 @@ class Setup(Base):
                                      (4, 500, "Invalid secret length from KMS."), (5, 403, None), (6, 503, None), (7, 400, None), (8, 500, None)):
             self.assert_error(self.peer.post("/setup", dict(SETUP, key_id=f"verdict:{number}")), status, text)
 
+    def test_headers(self):
+        """They go to the keeper as they came; its words about them come back."""
+        run, anchor = bytes(range(80)) * 3, {"height": 7, "hash": "5a" + "00" * 31}
+        for coded in ({"hex": run.hex()}, {"base64": base64.b64encode(run).decode()}):
+            answer = self.peer.post("/setup", dict(SETUP, key_id="verdict:10", headers={"network": "signet", "anchor": anchor, **coded}))
+            self.assert_error(answer, 422, "headers: 240 bytes, network 2, anchor 7 5a, last byte 4f")
+        many = {"network": "regtest", "base64": base64.b64encode(bytes(52428 * 80)).decode()}
+        self.assert_error(self.peer.post("/setup", dict(SETUP, key_id="verdict:10", headers=many)), 422, "headers: 4194240 bytes, network 3, anchor 0 00, last byte 00")
+        many["base64"] = base64.b64encode(bytes(52429 * 80)).decode()
+        self.assert_error(self.peer.post("/setup", dict(SETUP, headers=many)), 413, "headers: more than 52428 of them.")
+        self.assertEqual(self.peer.post("/setup", dict(SETUP, headers=None)).status, 200)
+
     def test_shape(self):
         wrong = [[], 1, "x", None, True, {}, {"key_id": "k"}, {"blockhash": "00" * 32}]
         wrong += [dict(SETUP, key_id=v) for v in (1, None, "", "x" * 256, "a b", "é", "a\u0007", ["k"], "a\u0000")]
@@ -218,8 +230,8 @@ class Setup(Base):
         self.assertEqual(self.peer.post("/setup", dict(SETUP, key_id="x" * 255, blockhash="Ab" * 32)).status, 200)
 
     def test_too_large(self):
-        self.assert_error(self.peer.post("/setup", b" " * (64 << 10) + b"{}"), 413, "Failed to buffer the request body: length limit exceeded")
-        filler = b" " * ((64 << 10) - len(json.dumps(SETUP)))
+        self.assert_error(self.peer.post("/setup", b" " * (6 << 20) + b"{}"), 413, "Failed to buffer the request body: length limit exceeded")
+        filler = b" " * ((6 << 20) - len(json.dumps(SETUP)))
         self.assertEqual(self.peer.post("/setup", filler + json.dumps(SETUP).encode()).status, 200)
 
     def test_keeper_answers_late(self):

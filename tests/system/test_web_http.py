@@ -37,7 +37,7 @@ class Http(Base):
 
     def test_chunked_too_large(self):
         c = self.peer.connection()
-        c.request("POST", "/setup", (b" " * 1000 for _ in range(200)), {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}, encode_chunked=True)
+        c.request("POST", "/setup", (b" " * 100000 for _ in range(70)), {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}, encode_chunked=True)
         self.assert_error(Answer(c.getresponse()), 413, "Failed to buffer the request body: length limit exceeded")
         # All of it was read, so the connection is still good.
         c.request("GET", "/health")
