@@ -42,6 +42,7 @@
 #include "daemon/roles.h"
 #include "daemon/wire.h"
 #include "signer/emulate.h"
+#include "tests/support/web_secure_peer.h"
 
 enum { JUDGES = 2, ROWS = 7, ROOM = 8 << 20 };
 
@@ -350,6 +351,7 @@ static void serve(struct peer *p, int *fd)
     }
     if (fd == &p->keeper && m.type == KEEPER_ATTEST) answer_attest(p, &m);
     else if (fd == &p->keeper && m.type == KEEPER_EVIDENCE) answer_evidence(p, &m);
+    else if (fd == &p->keeper && peer_answer_secure(p->keeper, &m)) return;
     else if (fd == &p->keeper) answer_setup(p, &m);
     else if (fd == &p->disk) answer_disk(p, &m);
     else if (fd == &p->book) answer_book(p, &m);
