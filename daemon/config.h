@@ -24,8 +24,9 @@ struct daemon_config {
     uint64_t parent_wait;               /* seconds to keep trying the parent at start     */
     char     kms_key[CONFIG_ARN];       /* when set, /setup must name this key            */
     char     kms_endpoint[CONFIG_PATH]; /* host[:port]; empty: from the key's ARN         */
+    bool     kms_fips;                  /* use the partition's FIPS endpoint              */
     char     kms_ca[CONFIG_PATH];       /* PEM file of the CAs that may vouch for KMS     */
-    char     kms_credentials[CONFIG_PATH];  /* `imds`, or http://HOST[:PORT]/PATH of a container endpoint */
+    char     kms_credentials[CONFIG_PATH];  /* `imds`, `env`, or http://HOST[:PORT]/PATH of a container endpoint */
     char     nsm_device[CONFIG_PATH];   /* /dev/nsm, or unix:PATH of the simulator        */
     char     disk_backend[8];           /* auto, loop, luks                              */
     char     disk_dir[CONFIG_PATH];     /* where the private tmpfs and the disk are mounted */

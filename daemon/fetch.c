@@ -24,6 +24,7 @@ struct fetch {
     char             arn[ARN_MAX];    /* the key that `kms` is open for            */
     char             host[ARN_HOST_MAX];
     uint16_t         port;
+    struct creds_source source;
     uint8_t         *ca;
     size_t           ca_len;
 };
@@ -55,6 +56,47 @@ static err read_endpoint(struct fetch *f, const char *text)
     return OK;
 }
 
+/* Out of the environment and into `out`; what stood there is wiped. */
+static err take_variable(char *out, size_t room, const char *name)
+{
+    char *value = getenv(name);
+    if (!value) return OK;
+    size_t n = strlen(value);
+    if (n >= room) FAIL(E_LIMIT, "%s is too long", name);
+    memcpy(out, value, n + 1);
+    mem_wipe(value, n);
+    return OK;
+}
+
+static err take_environment(struct fetch *f)
+{
+    struct creds *c = &f->source.given;
+    TRY(take_variable(c->access_key, sizeof c->access_key, "AWS_ACCESS_KEY_ID"));
+    TRY(take_variable(c->secret_key, sizeof c->secret_key, "AWS_SECRET_ACCESS_KEY"));
+    TRY(take_variable(c->token, sizeof c->token, "AWS_SESSION_TOKEN"));
+    TRY(take_variable(f->source.authorization, sizeof f->source.authorization, "AWS_CONTAINER_AUTHORIZATION_TOKEN"));
+    (void)clearenv();
+    return OK;
+}
+
+static err choose_source(struct fetch *f, const char *word)
+{
+    TRY(take_environment(f));
+    if (strcmp(word, "env") == 0) {
+        f->source.kind = CREDS_GIVEN;
+        if (!f->source.given.access_key[0] || !f->source.given.secret_key[0])
+            FAIL(E_ABSENT, "[kms] credentials is env, but AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set");
+        return OK;
+    }
+    creds_wipe(&f->source.given);
+    if (strcmp(word, "imds") == 0) return OK;
+    struct creds_source named = { 0 };
+    TRY(creds_container_uri(&named, word));
+    memcpy(named.authorization, f->source.authorization, sizeof named.authorization);
+    f->source = named;
+    return OK;
+}
+
 err fetch_warm_up(struct role_env *env)
 {
     struct fetch *f = calloc(1, sizeof *f);
@@ -62,6 +104,7 @@ err fetch_warm_up(struct role_env *env)
     f->env = env;
     env->warm = f;
     TRY(kms_warm_up());
+    TRY(choose_source(f, env->config.kms_credentials));
     TRY(read_endpoint(f, env->config.kms_endpoint));
     return read_ca(f, env->config.kms_ca);
 }
@@ -82,10 +125,10 @@ static err open_for(struct fetch *f, const char *arn)
     if (f->kms && strcmp(f->arn, arn) == 0) return OK;
     kms_close(&f->kms);
     struct kms_config c = { .key_arn = arn, .endpoint_host = f->host, .endpoint_port = f->port,
-                            .ca_pem = f->ca, .ca_pem_len = f->ca_len };
-    if (strcmp(f->env->config.kms_credentials, "imds") != 0)
-        TRY(creds_container_uri(&c.creds, f->env->config.kms_credentials));
-    TRY(kms_open(&f->kms, &c, dial, f));
+                            .fips = f->env->config.kms_fips, .ca_pem = f->ca, .ca_pem_len = f->ca_len, .creds = f->source };
+    err e = kms_open(&f->kms, &c, dial, f);
+    mem_wipe(&c.creds, sizeof c.creds);
+    TRY(e);
     snprintf(f->arn, sizeof f->arn, "%s", arn);
     return OK;
 }
@@ -202,6 +245,7 @@ err fetch_main(struct role_env *env)
     loop_add(&l, &env->peer[ROLE_KEEPER], &table, false);
     err e = loop_run(&l);
     kms_close(&f->kms);
+    mem_wipe(&f->source, sizeof f->source);
     free(f->ca);
     free(f);
     return e;

@@ -15,6 +15,23 @@
 
 enum { RESTARTS_MAX = 8, RESTARTS_WINDOW_MS = 60000 };
 
+/* Session credentials that init was started with: fetch alone sees them, and nothing else of
+ * the environment. Out: NULL-terminated pointers into init's own environment. */
+static void environment_of(char *out[static 8], const char *role)
+{
+    static const char *const names[] = { "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_CONTAINER_AUTHORIZATION_TOKEN=" };
+    size_t n = 0;
+    if (strcmp(role, role_name(ROLE_FETCH)) == 0)
+        for (char **e = environ; *e && n < 4; e++)
+            for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+                if (strncmp(*e, names[i], strlen(names[i])) == 0 && n < 4) out[n++] = *e;
+#ifdef HOLDFAST_SANITIZE
+    static char options[] = "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1";
+    out[n++] = options;
+#endif
+    out[n] = NULL;
+}
+
 /* In the child, between fork and exec: only what is needed to become the role. */
 static void become(int control, const char *name, unsigned instance)
 {
@@ -30,13 +47,8 @@ static void become(int control, const char *name, unsigned instance)
     char self[] = "holdfastd", role_flag[] = "--role", role[16], instance_flag[] = "--instance";
     snprintf(role, sizeof role, "%s", name);
     char *const argv[] = { self, role_flag, role, instance_flag, number, NULL };
-    /* A role needs nothing from the environment; sanitizer builds read their options there. */
-#ifdef HOLDFAST_SANITIZE
-    char options[] = "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1";
-    char *const envp[] = { options, NULL };
-#else
-    char *const envp[] = { NULL };
-#endif
+    char *envp[8];
+    environment_of(envp, name);
     /* dup2 clears close-on-exec, unless the number is right already. */
     if (control == CONTROL_FD) fcntl(control, F_SETFD, 0);
     else if (dup2(control, CONTROL_FD) < 0) _exit(71);

@@ -22,13 +22,14 @@ struct creds {
 void creds_wipe(struct creds *c);
 #define CREDS __attribute__((cleanup(creds_wipe))) struct creds
 
-enum creds_kind { CREDS_IMDS, CREDS_CONTAINER };
+enum creds_kind { CREDS_IMDS, CREDS_CONTAINER, CREDS_GIVEN };
 struct creds_source {
     enum creds_kind kind;
     char host[ARN_HOST_MAX];             /* empty: 169.254.169.254 (IMDS)  */
     uint16_t port;                       /* 0: 80                          */
     char path[256];                      /* container: path of the credentials document */
     char authorization[1024];            /* container: Authorization header, or empty   */
+    struct creds given;                  /* CREDS_GIVEN: these, for as long as the process lives */
 };
 
 /* Fetch from the source. IMDS: version 2 only (token, role name, credentials), never

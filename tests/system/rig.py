@@ -77,7 +77,7 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "genesis": "open", "setup": "open", "id": "", "level": "info"}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "genesis": "open", "setup": "open", "id": "", "credentials": "imds", "level": "info"}
         self.options.update(options or {})
         self.starts = 0
 
@@ -145,6 +145,7 @@ link = unix:{self.path('link.sock')}
 wait = 10s
 [kms]
 ca = {self.path('sim', 'ca.pem')}
+credentials = {o['credentials']}
 [nsm]
 device = unix:{self.path('nsm.sock')}
 [disk]

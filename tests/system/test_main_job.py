@@ -59,7 +59,7 @@ class MainJob(unittest.TestCase):
     def test_published_key_and_settings(self):
         self.assertEqual(self.key.hex(), r.PUBLISHED)
         settings = json.loads(self.rig.get("/settings")[2])
-        self.assertEqual(settings, {"max_weight": 40000, "key_id": self.rig.arn, "blockhash": r.BLOCKHASH})
+        self.assertEqual(settings, {"max_weight": 40000, "key_id": self.rig.arn, "blockhash": r.BLOCKHASH, "blockhash_check": "unverified"})
         self.assertEqual(self.rig.get("/health")[2], b"OK")
 
     def test_setup_is_once_only(self):
@@ -132,6 +132,28 @@ class MainJob(unittest.TestCase):
         self.assertNotEqual(again.returncode, 0)
         offline = json.loads(self.rig.holdfast("address", "--public-key", r.PUBLISHED, "--script", "51", "--network", "signet", "--json").stdout)
         self.assertEqual(offline["address"], model.p2tr_address(bytes.fromhex(self.spk()[4:]), "signet"))
+
+    def test_credentials_from_the_environment(self):
+        rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "credentials": "env"})
+        self.addCleanup(rig.close)
+        rig.simulator()
+        rig.start_parent()
+        rig.start_enclave(wait=False)
+        self.assertNotEqual(rig.wait_end(), 0, "it started without the credentials that it was told to use")
+        with open(rig.path("sim", "credentials.json")) as f:
+            given = json.load(f)
+        names = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"], "AWS_SESSION_TOKEN": given["Token"]}
+        os.environ.update(names)
+        try:
+            rig.start_enclave()
+        finally:
+            for name in names:
+                del os.environ[name]
+        self.assertEqual(rig.setup()[0], 200, rig.enclave.text())
+        for (name, _), pid in rig.role_pids().items():
+            with open(f"/proc/{pid}/environ", "rb") as f:
+                self.assertNotIn(given["SecretAccessKey"].encode(), f.read(), f"{name} shows the credentials")
+        self.assertNotIn(given["SecretAccessKey"], rig.enclave.text())
 
     def test_a_seal_by_itself_when_something_changed(self):
         rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "1s"})
