@@ -137,7 +137,7 @@ static const struct msg_rule web_rules[] = {
     { KEEPER_ATTEST, 5, 5 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_attest },
     { KEEPER_EVIDENCE, 4, 4 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_evidence },
     { KEEPER_SECURE, 34, 66 + SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD, ALWAYS, 0, secure_on_secure },
-    { KEEPER_CHANNEL, 1, CHANNEL_ASK_MORE + SECURE_PLAIN_MAX, ALWAYS, 0, secure_on_channel },
+    { KEEPER_CHANNEL, 1, CHANNEL_ASK_MORE + CHANNEL_PLAIN_MAX, ALWAYS, 0, secure_on_channel },
     { KEEPER_SEAL, 11, MSG_MAX, ALWAYS, 0, secure_on_seal },
 };
 static const struct msg_table web_table = { web_rules, sizeof web_rules / sizeof *web_rules }, fetch_table = { NULL, 0 };

@@ -12,8 +12,8 @@
 
 /* Seconds until a client hears 503. A derivation waits for KMS, a seal for the parent. */
 enum { SIGN_SECONDS = 30, SETUP_SECONDS = 150, SEAL_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
-enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = 6 << 20, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
-       CHANNEL_BODY = SECURE_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
+enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = CHANNEL_PLAIN_MAX, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
+       CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
 
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
 static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";

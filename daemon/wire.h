@@ -111,9 +111,9 @@ enum secure_verdict {
     SECURE_BAD_BOOT, SECURE_BAD_TIME, SECURE_REPLAYED,
     SECURE_FULL, SECURE_NOT_NOW, SECURE_VERDICTS
 };
-/* Plaintext of one encrypted request, and how much more its ciphertext may be: room for a plaintext
- * that is refused as too long in an encrypted answer. */
-enum { SECURE_PLAIN_MAX = 4 << 20, SECURE_SLACK = 64 << 10, SECURE_OVERHEAD = 28 };
+/* Plaintext of one encrypted request: of the earlier systems' endpoint, and how much more its ciphertext may be
+ * (room for a plaintext that is refused as too long in an encrypted answer); of the channel, any route's body. */
+enum { CHANNEL_PLAIN_MAX = 6 << 20, SECURE_PLAIN_MAX = 4 << 20, SECURE_SLACK = 64 << 10, SECURE_OVERHEAD = 28 };
 enum { WIRE_TEXT = 240, WIRE_ARN = 256 };
 
 struct wire_setup { bool limited; uint64_t max_weight; char key_id[WIRE_ARN]; uint8_t blockhash[32]; /* as displayed */

@@ -65,9 +65,10 @@ class Secure(Base):
             status, _, said = self.unseal(self.channel("POST", "/verify-and-sign", body))
             self.assertEqual((status, json.loads(said)["status"]), (want, want))
             self.peer.tell("judges")
-        self.assertEqual(self.unseal(self.channel("POST", "/setup", b" " * 65537))[0], 413)
+        self.assertEqual(self.unseal(self.channel("POST", "/setup", b" " * (6 << 20)))[0], 400)
         self.assertEqual(self.unseal(self.channel("POST", "/verify-and-sign", b" " * (4 << 20)))[0], 400)
-        self.assert_error(self.peer.ask("POST", "/v1/channel", b" " * ((4 << 20) + 207)), 413)
+        self.assertEqual(self.unseal(self.channel("POST", "/verify-and-sign", b" " * ((4 << 20) + 1)))[0], 413)
+        self.assert_error(self.peer.ask("POST", "/v1/channel", b" " * ((6 << 20) + 207)), 413)
         self.peer.tell("fail 1")
         self.assertEqual(self.unseal(self.channel("POST", "/seal"))[0], 500)
         # The earlier systems' way: status and type in the clear, words not.
