@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/keeper.h"
@@ -12,7 +11,6 @@
 
 /* Any client may ask: none may make KMS busy by that, nor the keeper wait for KMS over and over. */
 enum { FRESH_MS = 60000, SHORT_MS = 8000, SLACK_MS = 15000, TRIES = 3, ROOM = KEY_EVIDENCE_MAX + 256, ANSWER = KEY_EVIDENCE_MAX + NSM_RESPONSE_MAX + 16 };
-static const char magic[4] = "HFE1";
 
 static uint64_t now_ms(void)
 {
@@ -91,8 +89,7 @@ static err attested(struct wr *w, const struct keeper *k, struct bytes nonce)
     BYTES doc = NULL;
     uint8_t user_data[KEY_EVIDENCE_USER_DATA];
     size_t n = 0;
-    memcpy(user_data, magic, sizeof magic);
-    sha256(user_data + sizeof magic, k->evidence.text, k->evidence.len);
+    key_evidence_user_data(user_data, k->evidence.text, k->evidence.len);
     TRY(mem_new(&doc, NSM_RESPONSE_MAX));
     TRY(nsm_attestation(&k->nsm, doc, NSM_RESPONSE_MAX, &n, (struct bytes){ NULL, 0 }, (struct bytes){ user_data, sizeof user_data }, nonce));
     wr_var(w, doc, n);

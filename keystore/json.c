@@ -8,7 +8,7 @@
 #include "core/buf.h"
 #include "core/mem.h"
 
-void json_drop(json_t **j)
+void json_release(json_t **j)
 {
     json_decref(*j);
     *j = NULL;

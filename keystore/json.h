@@ -12,8 +12,8 @@
 #include "core/err.h"
 
 enum { JSON_DEPTH_MAX = 16, JSON_SIZE_MAX = 2 << 20 };
-#define JSON __attribute__((cleanup(json_drop))) json_t *
-void json_drop(json_t **j);
+#define JSON __attribute__((cleanup(json_release))) json_t *
+void json_release(json_t **j);
 
 /* Once, before the sandbox: jansson's hash seed, and an allocator that wipes what it frees. */
 void json_warm_up(void);

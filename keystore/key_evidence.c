@@ -151,6 +151,12 @@ static void judge_policy(struct key_report *r, const struct key_evidence *e)
     if (e->policy_count > 1) key_report_add(r, KEY_POLICY_CHANGED, "GetKeyPolicy");
 }
 
+void key_evidence_user_data(uint8_t out[static KEY_EVIDENCE_USER_DATA], const void *text, size_t n)
+{
+    memcpy(out, "HFE1", 4);
+    sha256(out + 4, text, n);
+}
+
 void key_evidence_judge(struct key_report *out, uint8_t spki[static KEY_P256_SPKI], bool *has_key, const struct key_evidence *e)
 {
     struct arn arn;

@@ -43,6 +43,9 @@ void key_evidence_judge(struct key_report *out, uint8_t spki[static KEY_P256_SPK
 /* As JSON, ASCII on one line. Out: *out, for free(). Fails: E_LIMIT (longer than KEY_EVIDENCE_MAX), E_MEMORY. */
 err  key_evidence_write(char **out, size_t *n, const struct key_evidence *e, const struct key_report *r);
 
+/* What user_data of an attestation document is that vouches for this text: "HFE1", SHA-256. */
+void key_evidence_user_data(uint8_t out[static KEY_EVIDENCE_USER_DATA], const void *text, size_t n);
+
 /* Read a file: evidence as above; what GET /key-evidence answers, which has it inside; or the AWS
  * CLI's own answers, put together as `holdfast key create` says ({"key": ARN, "documents": {…}} with each
  * answer an object instead of a text). Out: *out, to be dropped. Fails: E_FORMAT, E_LIMIT, E_MEMORY. */

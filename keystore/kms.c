@@ -207,9 +207,16 @@ static err call(struct kms *k, struct kms_outcome *how, const char *target, cons
         return e;
     }
     e = kms_outcome_parse(how, &k->answer);
-    if (e.code != E_OK)
+    if (e.code != E_OK) {
         learn(k, how);
-    return e;
+        return e;
+    }
+    /* Every answer that we ask KMS for is a JSON object; a page of HTML is from something in between. */
+    if (k->answer.body[strspn(k->answer.body, " \t\r\n")] == '<') {
+        how->retryable = true;
+        FAIL(E_CLOSED, "what answered with status 200 is not KMS");
+    }
+    return OK;
 }
 
 /* {"KeyId":…,"KeyAgreementAlgorithm":"ECDH",…}: all values are base64 or a checked ARN, so

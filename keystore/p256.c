@@ -130,6 +130,8 @@ static err shared(EC_POINT **out, const EC_GROUP *g, const struct p256 *k, const
 /* Is `got` the x of this point? Out: *yes, which is only ever set. */
 static err is_x(bool *yes, const EC_GROUP *g, const EC_POINT *p, const secret *got)
 {
+    /* The point at infinity has no x. Whoever answers can bring it about, by giving x(dP) for Q. */
+    if (EC_POINT_is_at_infinity(g, p)) return OK;
     SECRET x = NULL;
     BN bn = BN_secure_new();
     TRY(secret_new(&x, P256_SECRET));

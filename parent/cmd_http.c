@@ -188,6 +188,20 @@ static enum exits run_seal(const struct call *c)
     return code == EXIT_DONE ? show(c, &body) : code;
 }
 
+/* Names with commas between; whether there are such findings the service knows. */
+static bool add_accepted(json_t *set, const char *list)
+{
+    json_t *names = json_array();
+    for (const char *p = list; ; p++) {
+        const size_t n = strcspn(p, ",");
+        if (json_array_append_new(names, json_stringn(p, n)) != 0) break;
+        p += n;
+        if (!*p) return json_object_set_new(set, "accept", names) == 0;
+    }
+    json_decref(names);
+    return false;
+}
+
 static enum exits run_setup(const struct call *c)
 {
     const char *key = call_value(c, "key"), *blockhash = call_value(c, "blockhash");
@@ -201,6 +215,7 @@ static enum exits run_setup(const struct call *c)
     JSON set = json_pack("{s:s, s:s}", "key_id", key, "blockhash", blockhash);
     if (!set) return say_failure(c, EXIT_USAGE, NULL, NULL, "setup: --key is not text");
     if (call_value(c, "max-weight")) json_object_set_new(set, "max_weight", json_integer((json_int_t)weight));
+    if (call_value(c, "accept") && !add_accepted(set, call_value(c, "accept"))) return say_failure(c, EXIT_USAGE, NULL, NULL, "setup: --accept is not text");
     TEXT text = json_dumps(set, JSON_COMPACT);
     JSON body = NULL;
     if (!text) return say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
@@ -247,6 +262,7 @@ static const struct option_row setup_options[] = {
     { "key", "ARN", "the KMS key that the master key is derived with" },
     { "blockhash", "HEX", "hash of a Bitcoin block, as explorers show it" },
     { "max-weight", "N", "largest transaction to sign, in weight units (default 4000000)" },
+    { "accept", "ID[,ID]", "findings about the key to accept by name; the genesis document records them" },
     ASK_OPTIONS, { NULL, NULL, NULL },
 };
 static const struct option_row requests_options[] = {

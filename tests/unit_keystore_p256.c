@@ -103,6 +103,10 @@ START_TEST(nobody_else_is)
     ASSERT_CODE(p256_check_sum(s.k, s.point, z, strange_third), E_AUTH);
     ASSERT_CODE(p256_check_sum(s.k, s.point, strange_z, strange_third), E_AUTH);
     ASSERT_CODE(p256_check_sum(s.k, s.point, z, z), E_AUTH);
+    SECRET first = answer(0x11, own);
+    ASSERT_CODE(p256_check_sum(s.k, s.point, first, third), E_AUTH);         /* a genuine answer, given again: one of the sums is no point */
+    ASSERT_CODE(p256_check_sum(s.k, s.point, first, first), E_AUTH);
+    secret_drop(&first);
     secret_reveal(z)[31] ^= 1;
     ASSERT_CODE(p256_check_sum(s.k, s.point, z, third), E_AUTH);
     memset(secret_reveal(z), 0xff, 32);                                      /* above the field's prime */

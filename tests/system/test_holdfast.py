@@ -21,10 +21,115 @@ def run(*args, stdin=b"", tty=False):
 
 
 COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "seal", "backups", "address",
-            "verify", "pcr", "eif"]
+            "verify", "pcr", "eif", "key"]
 ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
           ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]
 KEY = "031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f"
+
+
+PCR0 = "5e" * 48
+
+
+class Key(unittest.TestCase):
+    """holdfast key: offline, so that it can be told to the end here."""
+
+    ARN = "arn:aws:kms:us-east-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef"
+
+    def policy(self, *args):
+        code, out, err = run("key", "policy", *args)
+        self.assertEqual(code, 0, err)
+        return json.loads(out)
+
+    def answers(self, policy, **changes):
+        """What the AWS command line prints about a key."""
+        metadata = {"AWSAccountId": "111122223333", "KeyId": self.ARN[-36:], "Arn": self.ARN, "CreationDate": "2026-01-01T00:00:00+00:00", "Enabled": True,
+                    "KeyUsage": "KEY_AGREEMENT", "KeyState": "Enabled", "Origin": "AWS_KMS", "KeyManager": "CUSTOMER", "KeySpec": "ECC_NIST_P256", "MultiRegion": False}
+        spki = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAhfmF/C2RDkoJ4+Wme1p4jpPLBUr323bbN9m5bgChNTtGUp968uXdxLT3KNaqHZaVvRfx1hZllLyiXxl4wZXlA=="
+        return {"key": self.ARN, "documents": {
+            "describe_key": {"KeyMetadata": dict(metadata, **changes)}, "list_grants": {"Grants": []},
+            "get_public_key": {"KeyId": self.ARN, "PublicKey": spki, "KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT", "KeyAgreementAlgorithms": ["ECDH"]},
+            "get_key_policy": {"Policy": json.dumps(policy, indent=2), "PolicyName": "default"}}}
+
+    def check(self, evidence, *args):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+            f.write(evidence if isinstance(evidence, str) else json.dumps(evidence))
+            f.flush()
+            return run("key", "check", "--evidence", f.name, *args)
+
+    def test_policy(self):
+        policy = self.policy("--pcr0", PCR0)
+        derive, read = policy["Statement"]
+        self.assertEqual(derive["Condition"], {"StringEqualsIgnoreCase": {"kms:RecipientAttestation:PCR0": [PCR0]}})
+        self.assertEqual((derive["Action"], derive["Principal"]), ("kms:DeriveSharedSecret", {"AWS": "*"}))
+        self.assertEqual(read["Action"], ["kms:DescribeKey", "kms:GetPublicKey", "kms:GetKeyPolicy", "kms:ListGrants"])
+        self.assertNotIn("Condition", read)
+        self.assertEqual(len(policy["Statement"]), 2)
+        two = self.policy("--pcr0", PCR0, "--pcr0=" + "7A" * 48, "--account", "111122223333,444455556666")
+        self.assertEqual(two["Statement"][0]["Condition"]["StringEqualsIgnoreCase"]["kms:RecipientAttestation:PCR0"], [PCR0, "7a" * 48])
+        self.assertEqual(two["Statement"][1]["Principal"], {"AWS": ["111122223333", "444455556666"]})
+        self.assertEqual(json.loads(run("key", "policy", "--pcr0", PCR0, "--json")[1]), policy)
+
+    def test_create_is_a_shell_script(self):
+        code, script, _ = run("key", "create", "--pcr0", PCR0, "--account", "111122223333", "--region", "eu-central-1")
+        self.assertEqual(code, 0)
+        with tempfile.TemporaryDirectory() as d:
+            # aws, jq and holdfast are played; what they are asked is what counts
+            played = {"aws": 'echo "aws $*" >> log; case "$*" in *create-key*) echo arn:aws:kms:x ;; *) echo "{}" ;; esac',
+                      "jq": 'echo "jq" >> log; echo evidence', "holdfast": 'echo "holdfast $*" >> log'}
+            for name, body in played.items():
+                with open(os.path.join(d, name), "w") as f:
+                    f.write("#!/bin/sh\n" + body + "\n")
+                os.chmod(f.name, 0o755)
+            out = subprocess.run(["bash", "-eu", "-c", script], cwd=d, env={"PATH": d + ":/usr/bin:/bin"}, capture_output=True, text=True, timeout=30)
+            self.assertEqual((out.returncode, out.stdout, out.stderr), (0, "arn:aws:kms:x\n", ""))
+            with open(os.path.join(d, "key-policy.json")) as f:
+                self.assertEqual(json.load(f), self.policy("--pcr0", PCR0, "--account", "111122223333"))
+            with open(os.path.join(d, "log")) as f:
+                log = f.read().splitlines()
+        create = log[0].split()
+        for word in ("--bypass-policy-lockout-safety-check", "--no-multi-region", "file://key-policy.json", "ECC_NIST_P256", "KEY_AGREEMENT", "AWS_KMS", "eu-central-1"):
+            self.assertIn(word, create)
+        asked = sorted(line.split()[2] for line in log[1:-2])
+        self.assertEqual(asked, ["describe-key", "get-key-policy", "get-public-key", "list-grants"])
+        self.assertEqual(log[-1], f"holdfast key check --evidence key-evidence.json --pcr0 {PCR0}")
+        told = json.loads(run("key", "create", "--pcr0", PCR0, "--account", "111122223333", "--region", "eu-central-1", "--json")[1])
+        self.assertEqual(told["script"], script)
+
+    def test_check(self):
+        good = self.answers(self.policy("--pcr0", PCR0))
+        code, out, _ = self.check(good, "--pcr0", PCR0)
+        self.assertEqual(code, 0, out)
+        self.assertIn("not attested", out)
+        self.assertIn("accepted: ", out)
+        said = json.loads(self.check(good, "--pcr0", PCR0, "--json")[1])
+        self.assertEqual((said["accepted"], said["findings"], said["attested"], said["key"]), (True, [], None, self.ARN))
+        bad = self.answers(self.policy("--pcr0", PCR0), Origin="EXTERNAL", KeyState="PendingDeletion")
+        code, out, _ = self.check(bad, "--pcr0", PCR0)
+        self.assertEqual(code, 1)
+        self.assertRegex(out, r"breaks-custody\s+key-origin\n  Origin is EXTERNAL\n  The key material was not made inside KMS")
+        self.assertRegex(out, r"availability\s+key-state")
+        self.assertIn("REFUSED", out)
+        self.assertEqual(self.check(self.answers(self.policy("--pcr0", PCR0), KeyState="Disabled"), "--pcr0", PCR0)[0], 0)
+        # by whoever else's build the policy admits
+        self.assertEqual(self.check(good)[0], 1)
+        self.assertIn("measurement-unknown", self.check(good, "--pcr0", "7a" * 48)[1])
+        # a file cannot speak for itself
+        self.assertEqual(self.check(dict(bad, findings=[], measurements=[PCR0]), "--pcr0", PCR0)[0], 1)
+        forged = self.answers({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:\u001b[31m", "Resource": "*"}]})
+        self.assertNotIn("\u001b", self.check(forged, "--pcr0", PCR0)[1])
+
+    def test_usage(self):
+        good = json.dumps(self.answers({}))
+        for args in (["policy"], ["policy", "--pcr0", "5e"], ["policy", "--pcr0", "zz" * 48], ["policy", "--pcr0", PCR0, "--account", "1"],
+                     ["policy", "--pcr0", PCR0, "--account", "111122223333,"], ["policy", "--pcr0", PCR0, "--region", "x"], ["nothing"], [],
+                     ["create", "--pcr0", PCR0, "--region", "a;b"], ["create"], ["check"], ["check", "--evidence", "/no/such/file"],
+                     ["check", "--evidence", "/dev/null"], ["policy", *(["--pcr0", PCR0] * 9)], ["create", "--pcr0", PCR0, "--evidence", "x"]):
+            self.assertEqual(run("key", *args)[0], 2, args)
+        self.assertEqual(run("key", "policy", "--pcr0", "00" * 48)[0], 1)
+        for text in ("", "{}", "[]", good[:-1], good.replace("list_grants", "x")):
+            self.assertEqual(self.check(text, "--pcr0", PCR0)[0], 2, text)
+        self.assertEqual(self.check(good, "--at", "x")[0], 2)
+        self.assertEqual(self.check(good, "--root", "/dev/null")[0], 2)
 
 
 class Commands(unittest.TestCase):

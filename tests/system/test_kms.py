@@ -346,7 +346,8 @@ class Lied(Case):
             with self.subTest(change):
                 self.check(self.answer(**change), "bad format")
         self.check((200, {}, b"{}"), "bad format")
-        self.check((200, {}, b"<html>"), "bad format")
+        self.check((200, {}, b"<html>"), "closed by the peer", "", "1")
+        self.check((200, {}, b"html"), "bad format")
         self.check((200, {}, self.answer()[2].replace(b"{", b'{"KeyId":"x",')), "bad format")
 
     def test_envelope_for_somebody_else(self):
