@@ -35,7 +35,7 @@ END_TEST
 START_TEST(bad_values_are_refused)
 {
     static const char *const bad[] = {
-        "[service]\ngenesis = maybe\n", "[service]\nprofile = holdfast-2\n", "[service]\nid = 12\n",
+        "[service]\ngenesis = maybe\n", "[service]\nsetup = closed\n", "[service]\nprofile = holdfast-2\n", "[service]\nid = 12\n",
         "[service]\nname = a\"b\n", "[disk]\nbackend = zfs\n", "[disk]\nsize = 1\n", "[disk]\nsize = 16777217\n",
         "[disk]\ndir = relative/path\n", "[log]\nlevel = loud\n", "[judge]\ncount = 17\n", "[nonsense]\nkey = 1\n",
         "[service]\nnmae = x\n", "[seal]\ninterval = soon\n", "[seal]\ninterval = 1\ninterval = 2\n",
