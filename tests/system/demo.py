@@ -60,7 +60,7 @@ class Demo:
         status = self.rig.status()
         disk = status["disk"]
         must(status["simulated"] is True, "the simulation is not marked as one")
-        must(disk["mounted"] and disk["backend"] == "loop" and disk["size"] == 64 << 20, f"disk: {disk}")
+        must(disk["mounted"] and disk["backend"] in ("loop", "luks") and disk["size"] == 64 << 20, f"disk: {disk}")
         pid = self.rig.role_pids()["book", 0]
         with open(f"/proc/{pid}/mounts") as f:
             mount = [line.split()[:3] for line in f if line.split()[2] == "ext4" and "/disk/" in line]
@@ -70,7 +70,7 @@ class Demo:
         with open("/proc/self/mounts") as f:
             must(mount[0][1] not in f.read(), "the host sees the mount")
         say(f"{mount[0][0]} is {mount[0][2]} on {mount[0][1]}, in the enclave's own mount namespace; on it {', '.join(sorted(files))}")
-        return "64 MiB ext4 on a loop device, with the state database"
+        return f"64 MiB ext4{' in LUKS2' if disk['backend'] == 'luks' else ''} on a loop device, with the state database"
 
     # 3
     def sign(self):

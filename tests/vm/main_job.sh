@@ -53,6 +53,7 @@ interval = 0
 count = 1
 I
 enclave() { unshare -n holdfastd --config /run/enclave.ini >/run/enclave.log 2>&1 & }
+no_mapping() { ! ls /sys/block | grep -q dm-; }
 phase() { holdfast status --url $url --json 2>/dev/null | grep -q "\"phase\": *\"$1\""; }
 show() { echo "@@$1 $(cat "$2")"; }
 step "simulator and parent run; KMS key $arn"
@@ -77,8 +78,8 @@ step "sealed: $(du -sk /run/store | cut -f1) KiB in the parent's store"
 
 for p in $(pidof holdfastd); do kill -9 $p; done
 until_ok 20 "the processes to be gone" sh -c '! pidof holdfastd'
+until_ok 20 "the mapping to go" no_mapping
 until_ok 20 "the loop device to go" sh -c '! cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -q .'
-[ -z "$(ls /sys/block | grep dm-)" ] || fail "a mapping outlives the enclave"
 step "killed: no process, loop device or mapping is left"
 enclave
 until_ok 90 "the restored enclave" phase serving
@@ -94,5 +95,30 @@ step "signed again"
 kill -TERM $(pidof holdfastd | tr ' ' '\n' | sort -n | head -n 1)
 until_ok 60 "the enclave to end" sh -c '! pidof holdfastd'
 tail -n 1 /run/enclave.log | grep -q "status 0" || fail "it did not end with status 0"
-[ -z "$(ls /sys/block | grep dm-)" ] || fail "a mapping outlives the enclave"
+until_ok 20 "the mapping to go" no_mapping
 step "ended by SIGTERM with a durable last seal"
+
+ends_with() { # status, why
+  until_ok 60 "the enclave to refuse $2" grep -q "holdfastd ends" /run/enclave.log
+  grep -q "holdfastd ends with status $1$" /run/enclave.log || fail "$2 was not refused with status $1"
+  until_ok 20 "the processes to be gone" sh -c '! pidof holdfastd'
+}
+# What the authentic image is decides: the configuration may object, and nothing is made new.
+other=luks; [ "$backend" = loop ] || other=loop
+sed -i "s/^backend = .*/backend = $other/" /run/enclave.ini
+enclave; ends_with 69 "[disk] backend = $other"
+step "refused: this service's disk with [disk] backend = $other"
+sed -i "s/^backend = .*/backend = $backend/" /run/enclave.ini
+
+pack=$(ls /run/store/objects/*.pack | tail -n 1)
+cp $pack /run/pack.good
+byte=$(dd if=$pack bs=1 skip=1000 count=1 2>/dev/null | od -An -tu1)
+printf "\\$(printf %o $((byte ^ 1)))" | dd of=$pack bs=1 seek=1000 conv=notrunc 2>/dev/null
+[ "$(cmp -l $pack /run/pack.good | wc -l)" = 1 ] || fail "the test did not change one byte"
+enclave; ends_with 67 "an altered copy"
+cp /run/pack.good $pack
+step "refused: a copy with one byte changed"
+mv /run/store/head /run/head.aside
+enclave; ends_with 70 "a store without its head"
+mv /run/head.aside /run/store/head
+step "refused: a store without its head; no new key, no empty disk"

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The whole system in the emulated machine; what it signs is judged here, by the second implementation.
 
-    test_vm.py main_job [BACKEND]"""
+    test_vm.py main_job BACKEND    the main job; then the other back end must refuse the disk
+    test_vm.py luks                mappings and header attacks, with the code of the role volume"""
 import json
 import os
+import shutil
 import sys
 import tempfile
 
@@ -44,7 +46,7 @@ def main_job(backend):
         json.dump(request, f)
         f.flush()
         result = machine.run(os.path.join(HERE, "main_job.sh"), [backend, r.KMS_PRIVATE, r.PCR0, r.BLOCKHASH],
-                             machine.holdfast(), {f.name: "request.json"}, 280, show)
+                             machine.holdfast(), {f.name: "request.json"}, 180, show)
     must(result.status is not None, "the machine did not end by itself; its console:\n" + result.console[-3000:])
     print(f"boot {result.boot:.1f} s, all {result.seconds:.1f} s")
     must(result.status == 0, f"the job ended with status {result.status}")
@@ -58,11 +60,28 @@ def main_job(backend):
     print("holds: published key, valid signatures before and after the restore, on the back end", disk["backend"])
 
 
+def luks():
+    dmsetup = shutil.which("dmsetup") or shutil.which("dmsetup", path="/sbin:/usr/sbin")
+    if not dmsetup:
+        raise vm.Missing("dmsetup is not installed (Debian: dmsetup)")
+    machine = vm.Machine(BUILD)
+    mkfs = machine.holdfast()[0]
+    drive = os.path.join(BUILD, "tests", "luks_drive")
+    result = machine.run(os.path.join(HERE, "luks.sh"), [], [mkfs, drive, dmsetup], {}, 200, show)
+    must(result.status is not None, "the machine did not end by itself; its console:\n" + result.console[-3000:])
+    must(result.status == 0, f"{result.status} things do not hold")
+    must(result.text.count("holds: ") == 24, "not everything was tried")
+    print(f"boot {result.boot:.1f} s, all {result.seconds:.1f} s")
+
+
 def main():
-    if sys.argv[1:2] != ["main_job"]:
-        raise SystemExit(__doc__)
     try:
-        main_job(*(sys.argv[2:3] or ["loop"]))
+        if sys.argv[1:2] == ["main_job"] and len(sys.argv) == 3:
+            main_job(sys.argv[2])
+        elif sys.argv[1:] == ["luks"]:
+            luks()
+        else:
+            raise SystemExit(__doc__)
     except vm.Missing as e:
         print(f"skipped: {e}")
         sys.exit(vm.SKIP)
