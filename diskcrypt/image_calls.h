@@ -11,9 +11,9 @@
 
 /* What image.c does: mounts, the loop device, the freeze guard, and starting mkfs. */
 #if defined(__x86_64__)
-#define IMAGE_ARCH_CALLS SYS_mknod, SYS_dup2, SYS_poll
+#define IMAGE_ARCH_CALLS SYS_mknod, SYS_dup2, SYS_poll, SYS_access, SYS_unlink
 #else
-#define IMAGE_ARCH_CALLS SYS_dup3, SYS_ppoll
+#define IMAGE_ARCH_CALLS SYS_dup3, SYS_ppoll, SYS_faccessat, SYS_unlinkat
 #endif
 #define IMAGE_CALLS \
     SYS_mount, SYS_umount2, SYS_unshare, SYS_openat, SYS_close, SYS_ioctl, SYS_newfstatat, SYS_fstat, \
