@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "keystore/attest.h"
@@ -77,11 +78,50 @@ static err check_one(X509 *x, bool leaf)
     return OK;
 }
 
-static err load_chain(struct chain *c, const struct attest_doc *d)
+struct attest_root { X509 *cert; };
+
+err attest_root_read(struct attest_root **out, struct bytes der)
+{
+    __attribute__((cleanup(chain_drop))) struct chain c = { .n = 0 };
+    TRY(chain_add(&c, der));
+    TRY(check_one(c.cert[0], false));
+    struct attest_root *r = malloc(sizeof *r);
+    if (!r) FAIL(E_MEMORY, "no memory for a root");
+    r->cert = c.cert[0];
+    c.n = 0;
+    *out = r;
+    return OK;
+}
+
+void attest_root_drop(struct attest_root **r)
+{
+    if (*r) X509_free((*r)->cert);
+    free(*r);
+    *r = NULL;
+}
+
+/* cabundle[0] is the pinned root, byte for byte (check_root), so what was read from those bytes before is it. */
+static err load_chain(struct chain *c, const struct attest_doc *d, const struct attest_root *root)
 {
     TRY(chain_add(c, d->certificate));
-    for (size_t i = d->cabundle_count; i > 0; i--) TRY(chain_add(c, d->cabundle[i - 1]));
+    for (size_t i = d->cabundle_count; i > (root ? 1 : 0); i--) TRY(chain_add(c, d->cabundle[i - 1]));
+    if (root) {
+        if (!X509_up_ref(root->cert)) FAIL(E_MEMORY, "no memory for a root");
+        c->cert[c->n++] = root->cert;
+    }
     for (size_t i = 0; i < c->n; i++) TRY(check_one(c->cert[i], i == 0));
+    return OK;
+}
+
+/* That a root read before is of other bytes than the pinned ones is the caller's mistake: then both count for nothing. */
+static err check_read_root(const struct attest_root *root, struct bytes der)
+{
+    uint8_t *own = NULL;
+    if (!root) return OK;
+    const int n = i2d_X509(root->cert, &own);
+    const bool same = n > 0 && (size_t)n == der.n && memcmp(own, der.p, der.n) == 0;
+    OPENSSL_free(own);
+    if (!same) FAIL(E_AUTH, "attestation: the root that was read is not the pinned root");
     return OK;
 }
 
@@ -153,10 +193,9 @@ static err check_root(const struct attest_doc *d, struct bytes root)
 
 static err check_signature(const struct attest_doc *d, X509 *leaf)
 {
-    uint8_t room[COSE_P384_SPKI];
-    struct bytes spki = { NULL, 0 };
-    TRY(spki_of(&spki, room, leaf));
-    return cose_verify(&d->cose, spki.p, spki.n);
+    EVP_PKEY *key = X509_get0_pubkey(leaf);    /* P-384 in the one form: check_one() */
+    if (!key) FAIL(E_AUTH, "attestation: the document's key is not a point of P-384");
+    return cose_verify_key(&d->cose, key);
 }
 
 static err check_debug(const struct attest_doc *d, bool allowed)
@@ -198,8 +237,9 @@ static err judge(enum step *step, const struct attest_doc *d, const struct attes
     __attribute__((cleanup(chain_drop))) struct chain c = { .n = 0 };
     *step = S_ROOT;
     TRY(check_root(d, want->root));
+    TRY(check_read_root(want->read_root, want->root));
     *step = S_CERTIFICATES;
-    TRY(load_chain(&c, d));
+    TRY(load_chain(&c, d, want->read_root));
     *step = S_CHAIN;
     TRY(verify_chain(&c));
     *step = S_VALIDITY;

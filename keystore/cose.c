@@ -124,18 +124,15 @@ static err signature_der(uint8_t out[static SIG_DER], size_t *len, const uint8_t
     return OK;
 }
 
-err cose_es384_verify(const uint8_t sig[static COSE_SIG], const void *spki, size_t spki_len, const void *message, size_t n)
+static err verify_with(const uint8_t sig[static COSE_SIG], EVP_PKEY *key, const void *message, size_t n)
 {
     uint8_t der[SIG_DER];
     size_t der_len = 0;
-    if (!cose_is_p384(spki, spki_len)) FAIL(E_FORMAT, "COSE: the key is not P-384");
     TRY(signature_der(der, &der_len, sig));
-    const uint8_t *at = spki;
-    FREED_BY(free_pkey) EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki_len);
     FREED_BY(free_md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (!key || !ctx) {
+    if (!ctx) {
         ERR_clear_error();
-        FAIL(E_FORMAT, "COSE: the key is not a point of P-384");
+        FAIL(E_MEMORY, "no memory for a verification");
     }
     int good = EVP_DigestVerifyInit(ctx, NULL, EVP_sha384(), NULL, key) == 1
         && EVP_DigestVerify(ctx, der, der_len, message, n) == 1;
@@ -144,13 +141,39 @@ err cose_es384_verify(const uint8_t sig[static COSE_SIG], const void *spki, size
     return OK;
 }
 
+err cose_es384_verify(const uint8_t sig[static COSE_SIG], const void *spki, size_t spki_len, const void *message, size_t n)
+{
+    if (!cose_is_p384(spki, spki_len)) FAIL(E_FORMAT, "COSE: the key is not P-384");
+    const uint8_t *at = spki;
+    FREED_BY(free_pkey) EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki_len);
+    if (!key) {
+        ERR_clear_error();
+        FAIL(E_FORMAT, "COSE: the key is not a point of P-384");
+    }
+    return verify_with(sig, key, message, n);
+}
+
+static err signed_message(uint8_t **out, size_t *n, const struct cose_sign1 *c)
+{
+    const size_t cap = c->protected_header.n + c->payload.n + SIG_STRUCTURE_HEADS;
+    TRY(mem_new(out, cap));
+    return cose_signed_bytes(*out, cap, n, c);
+}
+
 err cose_verify(const struct cose_sign1 *c, const void *spki, size_t spki_len)
 {
     BYTES message = NULL;
-    size_t n = 0, cap = c->protected_header.n + c->payload.n + SIG_STRUCTURE_HEADS;
-    TRY(mem_new(&message, cap));
-    TRY(cose_signed_bytes(message, cap, &n, c));
+    size_t n = 0;
+    TRY(signed_message(&message, &n, c));
     return cose_es384_verify(c->signature, spki, spki_len, message, n);
+}
+
+err cose_verify_key(const struct cose_sign1 *c, struct evp_pkey_st *key)
+{
+    BYTES message = NULL;
+    size_t n = 0;
+    TRY(signed_message(&message, &n, c));
+    return verify_with(c->signature, key, message, n);
 }
 
 err cose_build(uint8_t *out, size_t cap, size_t *len, struct bytes payload, cose_signer sign, void *self)

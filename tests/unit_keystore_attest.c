@@ -113,6 +113,40 @@ START_TEST(verdicts)
 }
 END_TEST
 
+/* A root read before gives the same verdicts, and none when it is not the pinned one. */
+START_TEST(roots_read_before)
+{
+    struct attest_root *root = NULL, *other = NULL;
+    size_t checked = 0;
+    ASSERT_OK(attest_root_read(&root, (struct bytes){ all.root, all.root_len }));
+    ASSERT_CODE(attest_root_read(&other, (struct bytes){ all.root, all.root_len - 1 }), E_AUTH);
+    ASSERT_CODE(attest_root_read(&other, (struct bytes){ "", 0 }), E_AUTH);
+    ck_assert_ptr_null(other);
+    for (int i = 0; i < (int)json_array_size(all.list); i++) {
+        size_t n;
+        uint8_t *p = document(vector(i), &n);
+        struct attest_check want = check_at(number(vector(i), "verify_at"));
+        const char *failed = NULL, *again = NULL;
+        struct attest_doc d;
+        const err e = attest_verify(&d, &failed, p, n, &want);
+        want.read_root = root;
+        ck_assert_int_eq(attest_verify(NULL, &again, p, n, &want).code, e.code);
+        ck_assert(failed == again);
+        if (!e.code && !attest_root_read(&other, d.cabundle[1]).code) {
+            want.read_root = other;
+            assert_refused(p, n, &want, "root", vectors_text(vector(i), "file"));
+            attest_root_drop(&other);
+            checked++;
+        }
+        free(p);
+    }
+    ck_assert_uint_gt(checked, 0);
+    attest_root_drop(&root);
+    ck_assert_ptr_null(root);
+    attest_root_drop(&root);
+}
+END_TEST
+
 START_TEST(windows)
 {
     json_t *v = vector(_i);
@@ -312,7 +346,7 @@ END_TEST
 
 static Suite *attest(void)
 {
-    Suite *s = CHECK_SUITE("attest", negatives_by_name, lengths, expectations, nonces, roots, signed_bytes, tagged);
+    Suite *s = CHECK_SUITE("attest", negatives_by_name, lengths, expectations, nonces, roots, roots_read_before, signed_bytes, tagged);
     TCase *t = tcase_create("documents");
     int n = (int)json_array_size(all.list);
     tcase_set_timeout(t, 60);

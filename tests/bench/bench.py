@@ -9,6 +9,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 # name -> command; {build} and {here} are filled in.
 BENCHES = {
+    "keystore": ["{build}/tests/bench_keystore"],
     "seal": ["{build}/tests/bench_seal"],
     "script": ["{build}/tests/bench_script"],
     "start": [sys.executable, "{here}/bench_start.py", "{build}"],
@@ -28,6 +29,7 @@ def main():
     a.add_argument("--build", required=True)
     a.add_argument("--json", metavar="FILE")
     o = a.parse_args()
+    os.environ.setdefault("HOLDFAST_VECTORS_DIR", os.path.join(HERE, "..", "..", "..", "shared", "vectors"))
     rows, failed = [], False
     for name in o.names or BENCHES:
         if name not in BENCHES:
