@@ -176,9 +176,9 @@ class Evidence(Case):
         records = [name for name in self.stored() if "record" in name]
         with open(records[0], "rb") as f:
             body = f.read()
-        # accepted findings and the key's point, just before the master public key (docs/wire.md, "Service record")
+        # accepted findings and the key's point, side by side (docs/wire.md, "Service record")
         want = (1 << 12 | 1 << 11).to_bytes(4, "little") + bytes.fromhex("02" + SPKI[54:118])
-        self.assertIn(want + bytes.fromhex(r.PUBLISHED), body)
+        self.assertIn(want, body)
         self.assertEqual(self.findings(), {"policy-unreadable"})
         self.rig.kill_enclave()
         self.rig.start_enclave()
@@ -305,6 +305,56 @@ class Failures(Case):
                     body = f.read()
                 for secret in secrets:
                     self.assertNotIn(secret.encode(), body, name)
+
+
+class Credentials(Case):
+    def test_new_ones_are_fetched_when_kms_takes_the_old_ones_no_longer(self):
+        self.rig.start_enclave()
+        self.change_key(Policy=policy(statement("kms:Sign")))
+        self.refused("action-manages")
+        self.rig.imds.stop()
+        self.rig.imds = self.rig.start("sim-imds", self.rig.program("holdfast-sim"), "imds", "--state", self.rig.path("sim"), "--listen", f"127.0.0.1:{self.rig.imds_port}")
+        self.rig.until(lambda: r.listening(self.rig.imds_port), "the new credentials")
+        self.change_key(Policy=policy())
+        self.done()
+        self.assertEqual(len(re.findall("session credentials until", self.rig.enclave.text())), 2)
+
+    def test_from_a_containers_endpoint(self):
+        import http.server
+        import threading
+        case = self
+
+        class Endpoint(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                case.asked.append(self.path)
+                with open(case.rig.path("sim", "credentials.json")) as f:
+                    given = json.load(f)
+                given = given.get("Credentials", given)
+                body = json.dumps({"AccessKeyId": given["AccessKeyId"], "SecretAccessKey": given["SecretAccessKey"], "Token": given["Token"],
+                                   "Expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+        self.asked = []
+        server = http.server.HTTPServer(("127.0.0.1", 0), Endpoint)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.rig.parent.stop()
+        with open(self.rig.path("parent.ini")) as f:
+            text = f.read()
+        with open(self.rig.path("parent.ini"), "w") as f:
+            f.write(re.sub(r"169\.254\.169\.254:80=\S+", f"169.254.170.2:80=127.0.0.1:{server.server_port}", text))
+        self.rig.parent = self.rig.start("parent", self.rig.program("holdfast"), "run", "--config", self.rig.path("parent.ini"))
+        self.rig.until(lambda: r.listening(self.rig.port), "the parent")
+        self.rig.options["credentials"] = "http://169.254.170.2/v2/credentials/x?y=1"
+        self.rig.start_enclave()
+        self.done()
+        self.assertEqual(self.asked, ["/v2/credentials/x?y=1"])
 
 
 class Misbehaviour(Case):
