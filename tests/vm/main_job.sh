@@ -52,7 +52,7 @@ interval = 0
 [judge]
 count = 1
 I
-enclave() { unshare -n holdfastd --config /run/enclave.ini >/run/enclave.log 2>&1 & }
+enclave() { : >/run/enclave.log; unshare -n holdfastd --config /run/enclave.ini >>/run/enclave.log 2>&1 & }
 no_mapping() { ! ls /sys/block | grep -q dm-; }
 phase() { holdfast status --url $url --json 2>/dev/null | grep -q "\"phase\": *\"$1\""; }
 show() { echo "@@$1 $(cat "$2")"; }
