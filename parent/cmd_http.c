@@ -8,6 +8,7 @@
 #include "core/mem.h"
 #include "parent/ask.h"
 #include "parent/say.h"
+#include "parent/setup_headers.h"
 
 enum { SIGN_BODY_MAX = 4 << 20, USUAL_S = 60, SETUP_S = 180, SEAL_S = 180 };
 
@@ -214,13 +215,15 @@ static enum exits run_setup(const struct call *c)
     if (!call_number(&weight, c, "max-weight", 0, 0, INT64_MAX)) return EXIT_USAGE;
     JSON set = json_pack("{s:s, s:s}", "key_id", key, "blockhash", blockhash);
     if (!set) return say_failure(c, EXIT_USAGE, NULL, NULL, "setup: --key is not text");
+    enum exits code = setup_headers(set, c);
+    if (code != EXIT_DONE) return code;
     if (call_value(c, "max-weight")) json_object_set_new(set, "max_weight", json_integer((json_int_t)weight));
     if (call_value(c, "accept") && !add_accepted(set, call_value(c, "accept"))) return say_failure(c, EXIT_USAGE, NULL, NULL, "setup: --accept is not text");
     TEXT text = json_dumps(set, JSON_COMPACT);
     JSON body = NULL;
     if (!text) return say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
-    enum exits code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = "/setup", .body = text, .body_len = strlen(text),
-                                                            .timeout_s = SETUP_S, .progress = "waiting for the key" });
+    code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = "/setup", .body = text, .body_len = strlen(text),
+                                                .timeout_s = SETUP_S, .progress = "waiting for the key" });
     return code == EXIT_DONE ? show(c, &body) : code;
 }
 
@@ -261,6 +264,7 @@ static const struct option_row ask_only[] = { ASK_OPTIONS, { NULL, NULL, NULL } 
 static const struct option_row setup_options[] = {
     { "key", "ARN", "the KMS key that the master key is derived with" },
     { "blockhash", "HEX", "hash of a Bitcoin block, as explorers show it" },
+    SETUP_HEADERS_OPTIONS,
     { "max-weight", "N", "largest transaction to sign, in weight units (default 4000000)" },
     { "accept", "ID[,ID]", "findings about the key to accept by name; the genesis document records them" },
     ASK_OPTIONS, { NULL, NULL, NULL },

@@ -23,7 +23,7 @@ _holdfast()
     case $command in
         run) words='--config --check' ;;
         status | seal | public-key | settings | sign) words=$ask ;;
-        setup) words="--key --blockhash --max-weight --accept $ask" ;;
+        setup) words="--key --blockhash --max-weight --accept --headers --network --anchor $ask" ;;
         requests) words="--limit $ask" ;;
         backups) words='--store --config' ;;
         address) words='--public-key --root --script --backup-root --network' ;;

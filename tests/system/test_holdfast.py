@@ -2,6 +2,7 @@
 """The command line of `holdfast` as a real process.
 
 Usage: test_holdfast.py PATH_OF_HOLDFAST [unittest arguments]. Standard library only."""
+import base64
 import json
 import os
 import pty
@@ -24,6 +25,7 @@ COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "request
             "verify", "pcr", "eif", "key"]
 ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
           ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]
+SETUP = ASKING[-1]
 KEY = "031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f"
 
 
@@ -180,6 +182,8 @@ class Commands(unittest.TestCase):
         for args in ([], ["nothing"], ["status", "--nothing"], ["status", "word"], ["status", "--url"], ["sign"], ["sign", "a", "b"],
                      ["status", "--url=a", "--url=b"], ["setup"], ["setup", "--key", "x"], ["setup", "--key", "x", "--blockhash", "zz"],
                      ["setup", "--key", "x", "--blockhash", "00" * 32, "--max-weight", "-1"],
+                     [*SETUP, "--headers", "/no/such/file"], [*SETUP, "--network", "regtest"], [*SETUP, "--anchor", "1:" + "00" * 32],
+                     [*SETUP, "--headers", "-", "--network", "moon"], [*SETUP, "--headers", "-"],
                      ["requests", "--limit", "0"], ["requests", "--limit", "1001"], ["requests", "--limit", "ten"],
                      ["run"], ["run", "--config", "/no/such/file"], ["backups"], ["backups", "--store", "a", "--config", "b"],
                      ["sign", "/no/such/file"], ["status", "--url", "ftp://x"],
@@ -228,6 +232,26 @@ class Commands(unittest.TestCase):
             run("setup", "--key", "arn:x", "--blockhash", "AB" * 32, "--max-weight", "7", "--url", a.url)
             self.assertEqual(json.loads(a.asked[-1][2]), {"key_id": "arn:x", "blockhash": "AB" * 32, "max_weight": 7})
             self.assertEqual(run("sign", "-", "--url", a.url, stdin=b"x" * ((4 << 20) + 1))[0], 2)
+
+    def test_headers_of_setup(self):
+        """Raw or as lines of hex: the same goes out. What is no header, or no anchor, is said before anything is asked."""
+        headers = [bytes([i]) * 80 for i in range(3)]
+        raw, lines = b"".join(headers), "".join(h.hex() + "\r\n" for h in headers).encode()
+        want = {"network": "signet", "base64": base64.b64encode(raw).decode(), "anchor": {"height": 2147483647, "hash": "aB" * 32}}
+        with Answers(200, b'{}') as a:
+            for stdin in (raw, lines, raw.hex().upper().encode()):
+                code, _, err = run(*SETUP, "--headers", "-", "--network", "signet", "--anchor", "2147483647:" + "aB" * 32, "--url", a.url, stdin=stdin)
+                self.assertEqual(code, 0, err)
+                self.assertEqual(json.loads(a.asked[-1][2])["headers"], want)
+            self.assertEqual(run(*SETUP, "--headers", "-", "--url", a.url, stdin=raw)[0], 0)
+            self.assertEqual(json.loads(a.asked[-1][2])["headers"], {"network": "mainnet", "base64": want["base64"]})
+            count = len(a.asked)
+            for stdin in (b"", b"\n", raw[:-1], raw + b"\0", lines[:-3], lines[:-4], bytes(80 * 52429), bytes(80 * 52429 * 3), b"00" * 80 * 52429):
+                self.assertEqual(run(*SETUP, "--headers", "-", "--url", a.url, stdin=stdin)[0], 2, stdin[:20])
+            for anchor in ("", "1", ":" + "00" * 32, "x:" + "00" * 32, "-1:" + "00" * 32, "2147483648:" + "00" * 32, "1:00", "1:" + "0g" * 32, "1 :" + "00" * 32):
+                self.assertEqual(run(*SETUP, "--headers", "-", f"--anchor={anchor}", "--url", a.url, stdin=raw)[0], 2, anchor)
+            # What the service is asked first, to find its channel, is no setup.
+            self.assertFalse([q for q in a.asked[count:] if "POST /setup" in q[0]])
 
     def test_exit_codes_of_answers(self):
         own = b'{"error":"no","status":1,"request_id":"r1"}'
