@@ -28,6 +28,7 @@ static err render(char out[static STATEMENT_MAX], size_t *len, const struct keep
     memcpy(s.public_key, now->public_key, sizeof s.public_key);
     memcpy(s.blockhash, now->settings.blockhash, sizeof s.blockhash);
     s.check = now->check;
+    s.accepted = now->settings.accepted;
     return statement_render(out, len, &s);
 }
 

@@ -199,6 +199,14 @@ static void put_state(struct wr *w, const struct wire_state *s)
     wr_text(w, ",\"blockhash_check\":");
     if (s->has_service) block_check_json(w, &s->check);
     else wr_text(w, "null");
+    wr_text(w, ",\"accepted\":");
+    if (!s->has_service) {
+        wr_text(w, "null");
+        return;
+    }
+    for (unsigned f = 0, some = 0; f < KEY_FINDINGS; f++)
+        if (s->settings.accepted & 1u << f) name_string(w, some++ ? "," : "[", key_finding_row((enum key_finding)f)->id);
+    wr_text(w, s->settings.accepted ? "]" : "[]");
 }
 
 size_t web_status_body(uint8_t **out, const struct web_status *s)
@@ -211,7 +219,7 @@ size_t web_status_body(uint8_t **out, const struct web_status *s)
     name_string(&w, ",\"service\":", s->config->service_name);
     name_string(&w, ",\"genesis\":", s->config->genesis);
     if (s->state) put_state(&w, s->state);
-    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null,\"blockhash_check\":null");
+    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null,\"blockhash_check\":null,\"accepted\":null");
     /* No witnesses yet: an old copy of the state cannot be told from the newest one. */
     wr_text(&w, ",\"freshness\":\"none\",\"disk\":");
     if (s->disk) put_disk(&w, s->disk);

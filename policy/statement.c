@@ -55,6 +55,8 @@ static void put_service(struct wr *w, const struct statement *s)
     wr_text(w, ",\"max_weight\":");
     if (s->limited) put_number(w, s->max_weight);
     else wr_text(w, "null");
+    wr_text(w, ",\"accepted\":");
+    put_number(w, s->accepted);
     wr_text(w, "}");
 }
 

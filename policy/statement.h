@@ -27,6 +27,7 @@ struct statement {
     const char *key_id;                  /* KMS key ARN                                     */
     uint8_t     blockhash[32];           /* as displayed                                    */
     struct block_check check;
+    uint32_t    accepted;                /* findings about the KMS key that setup accepted, by bit */
     bool        limited;
     uint64_t    max_weight;
     bool        has_policy, has_log;     /* false: null                                     */

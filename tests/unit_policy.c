@@ -215,6 +215,7 @@ static struct statement full_statement(void)
     memset(s.blockhash, 0xab, 32);
     memset(s.policy, 0x33, 32);
     memset(s.log_root, 0x44, 32);
+    s.accepted = 1u << 12;
     return s;
 }
 
@@ -228,7 +229,7 @@ START_TEST(a_statement_is_fixed_to_the_byte)
         "{\"type\":\"holdfast-statement\",\"version\":1,\"build\":\"0.1.0\",\"simulated\":false,\"name\":\"vault\","
         "\"profile\":\"confidential-script-2\",\"service_id\":\"" H32("11") "\",\"public_key\":\"02" H32("02") "\",\"epoch\":3,"
         "\"settings\":{\"key_id\":\"arn:aws:kms:us-east-1:111122223333:key/k\",\"blockhash\":\"" H32("ab") "\","
-        "\"blockhash_check\":\"unverified\",\"max_weight\":18446744073709551615},\"policy\":\"" H32("33") "\",\"log\":{\"size\":7,\"root\":\"" H32("44") "\"}}";
+        "\"blockhash_check\":\"unverified\",\"max_weight\":18446744073709551615,\"accepted\":4096},\"policy\":\"" H32("33") "\",\"log\":{\"size\":7,\"root\":\"" H32("44") "\"}}";
     struct statement s = full_statement();
     char text[STATEMENT_MAX];
     size_t n = 0;
@@ -237,7 +238,7 @@ START_TEST(a_statement_is_fixed_to_the_byte)
     ck_assert_mem_eq(text, full, n);
     s.limited = false;
     ASSERT_OK(statement_render(text, &n, &s));
-    ck_assert_ptr_nonnull(memmem(text, n, "\"max_weight\":null}", 18));
+    ck_assert_ptr_nonnull(memmem(text, n, "\"max_weight\":null,\"accepted\":4096}", 34));
     s = (struct statement){ .build = "0.1.0", .simulated = true, .name = "vault", .profile = "confidential-script-2" };
     ASSERT_OK(statement_render(text, &n, &s));
     ck_assert_uint_eq(n, sizeof empty - 1);

@@ -149,7 +149,7 @@ static void say_state(struct peer *p, unsigned phase)
         memset(s.public_key + 1, 0xab, 32);
         memset(s.service_id, 0xcd, 32);
         strcpy(s.profile, "confidential-script-2");
-        s.settings = (struct wire_setup){ .limited = true, .max_weight = 400000, .key_id = "arn:aws:kms:x" };
+        s.settings = (struct wire_setup){ .limited = true, .max_weight = 400000, .key_id = "arn:aws:kms:x", .accepted = 1u << 31 | 1u << 12 };
         s.settings.blockhash[31] = 0x6f;
     }
     wire_put_state(&w, &s);

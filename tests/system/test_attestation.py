@@ -110,7 +110,7 @@ class Attestation(unittest.TestCase):
         out = self.accepted("--url", self.url, "--pcr", "0=" + r.PCR0)
         said = out["statement"]
         self.assertEqual((said["service_id"], said["public_key"], said["epoch"]), (status["service_id"], r.PUBLISHED, 1))
-        self.assertEqual(said["settings"], {"key_id": self.rig.arn, "blockhash": r.BLOCKHASH, "blockhash_check": "unverified", "max_weight": None})
+        self.assertEqual(said["settings"], {"key_id": self.rig.arn, "blockhash": r.BLOCKHASH, "blockhash_check": "unverified", "max_weight": None, "accepted": 0})
         self.assertEqual(out["document"]["pcrs"]["16"], service_pcr(said["service_id"]))
         self.assertEqual([self.verdict(out, n) for n in ("pcr", "nonce", "age", "statement", "service", "public-key")], ["ok"] * 6)
         text = self.rig.holdfast("verify", "--url", self.url, "--root", self.root)

@@ -53,6 +53,7 @@ class Gets(Base):
         self.assertEqual((status["phase"], status["simulated"], status["freshness"], status["epoch"]), ("serving", True, "none", 3))
         self.assertEqual((status["service_id"], status["public_key"]), ("cd" * 32, "02" + "ab" * 32))
         self.assertEqual(status["profile"], "confidential-script-2")
+        self.assertEqual(status["accepted"], ["policy-unreadable", "derive-not-allowed"])
         self.assertEqual(status["requests"], 7)
         self.assertEqual(status["disk"]["backend"], "loop")
         self.assertIsNone(status["disk"]["sealed_at"])
