@@ -77,7 +77,7 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "genesis": "open", "setup": "open", "id": "", "credentials": "imds", "level": "info"}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info"}
         self.options.update(options or {})
         self.starts = 0
 
@@ -136,6 +136,7 @@ dir = {self.path(store)}
         text = f"""[service]
 name = demo
 genesis = {o['genesis']}
+profile = {o['profile']}
 setup = {o['setup']}
 {'id = ' + o['id'] if o['id'] else ''}
 [web]
