@@ -26,8 +26,7 @@ static const char help[] =
     "\n"
     "  --state DIR       where it lives (made when missing): ca.pem, the development CA for clients to\n"
     "                    pin; ca.key; keys/ID.json, a key each, with its private key and policy;\n"
-    "                    credentials.json, written by `holdfast-sim imds`; grants/ID.json, an array of\n"
-    "                    grants. All are read again for each\n"
+    "                    credentials.json, written by `holdfast-sim imds`. All are read again for each\n"
     "                    call, so keys, policies and states may be edited while it runs\n"
     "  --listen H:P      address to serve on; port 0 takes a free one\n"
     "  --nsm-root FILE   PEM of the root that attestation documents must lead to\n"
@@ -148,7 +147,7 @@ static err read_root(struct kms_server *s, const char *path)
 static void drop_server(struct kms_server *s)
 {
     OPENSSL_free(s->root);
-    free(s->last);
+    json_decref(s->last);
 }
 
 static err run(const struct options *o)
@@ -156,7 +155,7 @@ static err run(const struct options *o)
     JSON regions = NULL;
     TEXT key_pem = NULL;
     TEXT chain_pem = NULL;
-    __attribute__((cleanup(drop_server))) struct kms_server s = { .dir = o->dir, .account = o->account, .shape = o->envelope };
+    __attribute__((cleanup(drop_server))) struct kms_server s = { .dir = o->dir, .account = o->account, .shape = o->envelope, .last = json_object() };
     enum misbehaviour does = BEHAVES;
     TRY(file_folder(o->dir));
     if (o->misbehave) TRY(misbehave_set(o->dir, o->misbehave));

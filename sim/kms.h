@@ -130,7 +130,7 @@ struct kms_server {
     void *root;
     size_t root_len;                             /* DER of the NSM's root */
     enum cms_shape shape;
-    char *last, last_call[64];                   /* body of the last secret given, and by which call: for REPLAY */
+    json_t *last;                                /* body of the last good answer to each call: for REPLAY */
 };
 struct kms_call;
 /* serve_handler over a struct kms_server (kms_ops.c). */

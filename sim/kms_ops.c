@@ -80,20 +80,19 @@ static json_t *error_body(const struct kms_call *c)
     return json_pack("{s:s, s:s}", "__type", c->error, denied ? "Message" : "message", c->message);
 }
 
-/* The last good answer of a call is kept; REPLAY gives it again, under the new request's id. */
+/* The last good answer of each call is kept; REPLAY gives it again, under the new request's id. */
 static err remember(struct kms_call *c, char **body)
 {
-    struct kms_server *s = c->server;
-    if (c->does == REPLAY && s->last && strcmp(s->last_call, c->name) == 0) {
-        char *again = strdup(s->last);
+    json_t *last = c->server->last;
+    const char *before = json_string_value(json_object_get(last, c->name));
+    if (c->does == REPLAY && before) {
+        char *again = strdup(before);
         if (!again) FAIL(E_MEMORY, "no memory for an answer");
         free(*body);
         *body = again;
         return OK;
     }
-    free(s->last);
-    s->last = strdup(*body);
-    snprintf(s->last_call, sizeof s->last_call, "%s", c->name);
+    if (json_object_set_new(last, c->name, json_string(*body)) != 0) FAIL(E_MEMORY, "no memory for an answer");
     return OK;
 }
 

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -324,6 +325,21 @@ class Program(unittest.TestCase):
         for words in ([], ["x"], ["kms"], ["kms", "--state", self.dir, "--new-key"], ["imds", "--state", self.dir], ["kms", "--bogus"],
                       ["kms", "--state", self.dir, "--listen", "127.0.0.1:0"], ["imds", "--state", self.dir, "--listen", "x", "--lifetime", "0"]):
             self.assertEqual(self.run_sim(*words).returncode, 2, words)
+
+    def test_the_manual_names_every_option(self):
+        source = os.environ.get("HOLDFAST_SOURCE", os.path.join(HERE, "..", ".."))
+        with open(os.path.join(source, "docs", "man", "holdfast-sim.1")) as f:
+            man = f.read().replace("\\-", "-")
+        for service in ("nsm", "kms", "imds"):
+            for word in re.findall(r"--[a-z0-9-]+", self.run_sim(service, "--help").stdout):
+                self.assertIn(word, man, service)
+
+    def test_what_is_no_misbehaviour_or_shape(self):
+        nowhere = ["kms", "--state", self.dir, "--listen", "127.0.0.1:0", "--nsm-root", os.path.join(self.dir, "none.pem")]
+        self.assertEqual(self.run_sim(*nowhere, "--envelope", "square").returncode, 2)
+        for words in ("", "kind", "throttle:", "throttle:0", "throttle:-1", "throttle:1x", "throttle@", "throttle:1@", "throttle 1", "throttle:1:1", "slow\n\n"):
+            self.assertEqual(self.run_sim(*nowhere, "--misbehave", words).returncode, 1, words)
+            self.assertFalse(os.path.exists(os.path.join(self.dir, "misbehave")), words)
 
     def test_new_key_prints_only_its_name_and_keeps_the_ca(self):
         out = self.run_sim("kms", "--state", self.dir, "--new-key", "--pcr0", PCR0, "--region", "eu-central-1", "--account", "222233334444")
