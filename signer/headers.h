@@ -92,7 +92,7 @@ err headers_check(struct headers_found *found, struct headers_refusal *why, cons
                   const uint8_t blockhash[static 32], const uint8_t *bytes, size_t n);
 
 /* The nBits that the retarget rule gives after a period under `bits` whose first and last blocks have
- * these times. `bits` must be valid on the network. */
+ * these times. `bits` must be valid (target_from_bits()); what comes out is not, where a target of 1 is quartered. */
 uint32_t headers_next_bits(enum headers_network network, uint32_t bits, uint32_t first_time, uint32_t last_time);
 
 #endif

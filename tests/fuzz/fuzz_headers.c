@@ -62,12 +62,11 @@ static size_t build(uint8_t *run, enum headers_network network, uint32_t bits, u
 {
     uint32_t time[MOST], count = 0, now = 1500000000;
     struct target t;
-    const bool valid = target_from_bits(&t, bits);
     uint8_t before[32] = { 0x11 };
     while (r.left >= 8 && count < MOST) {
         const uint32_t many = rd_u16(&r), step = rd_u16(&r), order = rd_u32(&r);
         for (uint32_t i = 0; i < many && count < MOST; i++, count++) {
-            if (order == 1 && valid && count >= 2016 && (height + count) % 2016 == 0)
+            if (order == 1 && count >= 2016 && (height + count) % 2016 == 0 && target_from_bits(&t, bits))
                 bits = headers_next_bits(network, bits, time[count - 2016], time[count - 1]);
             else if (order > 1) bits = order;
             now += step;
