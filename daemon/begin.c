@@ -12,6 +12,17 @@
 
 enum { SIGN_MS = 10000, DISK_MS = 600000, MAX_WEIGHT_DEFAULT = 4000000 };
 
+/* The measured configuration may say which key must come out: then no other (KMS key, block hash) will
+ * do, whoever asks for it. Known only now, so a mismatch ends the enclave, with nothing made. */
+static err check_pinned(const struct daemon_config *c, const uint8_t public[static 33])
+{
+    char hex[67];
+    hex_from(hex, public, 33);
+    if (c->public_key[0] && strcmp(c->public_key, hex) != 0)
+        FAIL(E_DENIED, "the master public key is %s, but [service] public_key allows %s only", hex, c->public_key);
+    return OK;
+}
+
 static err give_master(struct keeper *k, uint8_t public[static 33], const struct keyring *ring, const struct genesis *g, enum profile profile)
 {
     uint8_t head[9], room[64];
@@ -23,7 +34,7 @@ static err give_master(struct keeper *k, uint8_t public[static 33], const struct
     TRY(msg_recv(k->env->peer[ROLE_SIGN], &m, room, sizeof room, NULL, SIGN_MS));
     if (m.type != SIGN_PUBLIC || m.len != 33) FAIL(E_FORMAT, "sign did not answer with its public key");
     memcpy(public, m.body, 33);
-    return OK;
+    return check_pinned(&k->env->config, public);
 }
 
 static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, const struct genesis *g,

@@ -12,6 +12,7 @@
 const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("service", "name", service_name, "the service's name; part of its genesis document"),
     TEXT_KEY("service", "id", service_id, "service id in hex: open this service only, and never make one"),
+    TEXT_KEY("service", "public_key", public_key, "master public key in hex: make or open a service with this key only"),
     TEXT_KEY("service", "genesis", genesis, "open: the first caller of /setup decides; closed: /setup is refused"),
     TEXT_KEY("service", "setup", setup, "open: /setup comes as it likes; channel: over the encrypted channel only"),
     TEXT_KEY("service", "profile", profile, "derivation profile of a new service"),
@@ -86,6 +87,10 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     uint8_t id[32];
     if (out->service_id[0] && hex_to(id, 32, out->service_id, strlen(out->service_id)).code)
         FAIL(E_FORMAT, "%s: [service] id is 64 hex digits", path);
+    uint8_t point[33];
+    if (out->public_key[0] && hex_to(point, 33, out->public_key, strlen(out->public_key)).code)
+        FAIL(E_FORMAT, "%s: [service] public_key is 66 hex digits", path);
+    if (out->public_key[0]) hex_from(out->public_key, point, 33);
     if (out->service_id[0]) hex_from(out->service_id, id, 32);     /* one spelling, for comparing */
     /* The name goes into the genesis document between quotes: no character there may need escaping. */
     for (const char *p = out->service_name; *p; p++)

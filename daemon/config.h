@@ -15,6 +15,7 @@ struct daemon_config {
     char     service_name[64];          /* shown, and part of the genesis document        */
     char     service_id[65];            /* hex; when set, no other service is opened and none is made */
     char     setup[8];                  /* `open`; `channel`: /setup is taken over the channel only */
+    char     public_key[67];            /* hex; when set, only a service with this master public key is made or opened */
     char     genesis[8];                /* `open`: the first caller of /setup decides; `closed`: /setup is refused */
     char     profile[32];               /* derivation profile by name                     */
     char     web_listen[CONFIG_PATH];   /* core/io.h address for clients                  */

@@ -139,6 +139,7 @@ genesis = {o['genesis']}
 profile = {o['profile']}
 setup = {o['setup']}
 {'id = ' + o['id'] if o['id'] else ''}
+{'public_key = ' + o['public_key'] if o.get('public_key') else ''}
 [web]
 listen = unix:{self.path('web.sock')}
 [parent]

@@ -133,6 +133,20 @@ class MainJob(unittest.TestCase):
         offline = json.loads(self.rig.holdfast("address", "--public-key", r.PUBLISHED, "--script", "51", "--network", "signet", "--json").stdout)
         self.assertEqual(offline["address"], model.p2tr_address(bytes.fromhex(self.spk()[4:]), "signet"))
 
+    def test_only_the_expected_key_is_made(self):
+        rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "public_key": r.PUBLISHED})
+        self.addCleanup(rig.close)
+        rig.simulator()
+        rig.start_parent()
+        rig.start_enclave()
+        code, _, _ = rig.request("POST", "/setup", {"key_id": rig.arn, "blockhash": "01" * 32}, timeout=60)
+        self.assertNotEqual(code, 200)
+        self.assertEqual(rig.wait_end(20), 68, rig.enclave.text())
+        self.assertIn("[service] public_key allows", rig.enclave.text())
+        self.assertFalse(os.path.exists(rig.store("head")), "something was made of it")
+        rig.start_enclave()
+        self.assertEqual(rig.setup()[0], 200, rig.enclave.text())
+
     def test_credentials_from_the_environment(self):
         rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "credentials": "env"})
         self.addCleanup(rig.close)
