@@ -53,7 +53,7 @@ err keyring_seal(uint8_t out[static KEYRING_SEALED], const struct keyring *k, co
 err keyring_unseal(struct keyring *k, const secret *build_root, const void *sealed, size_t n,
                    const void *aad, size_t aad_len);
 
-/* A key for one purpose ("seal", "log", "channel", "audit") of one epoch. Same
+/* A key for one purpose ("seal", "volume", "log", "channel", "audit") of one epoch. Same
  * label, same epoch, same length: same key. 1 <= len <= 255*32.
  * Fails: E_FORMAT (no service root), E_LIMIT (label empty or too long), E_MEMORY. */
 err keyring_child(secret **out, size_t len, const struct keyring *k, const char *label, uint32_t epoch);

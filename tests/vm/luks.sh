@@ -32,6 +32,18 @@ holds "the same file is in it"                        sh -c 'mount -t ext4 /dev/
 holds "the kernel shows the name of a key, not the key" sh -c 'dmsetup table --showkeys two | grep -q ":64:logon:"'
 umount /tmp/mnt; dmsetup remove two; losetup -d "$dev"
 
+# edit FROM TO: in the JSON of both copies of the header; of one length.
+edit() {
+  json=$(dd if=/tmp/evil bs=4096 skip=1 count=1 2>/dev/null | tr -d '\0')
+  before=${json%%"$1"*}
+  [ "$before" != "$json" ] && [ ${#1} = ${#2} ] || { echo "FAILS: no $1 to edit"; bad=$((bad + 1)); }
+  for json_at in 4096 20480; do
+    printf %s "$2" | dd of=/tmp/evil bs=1 seek=$((json_at + ${#before})) conv=notrunc 2>/dev/null
+  done
+}
+# put FILE-OFFSET BYTES
+put() { printf "$2" | dd of=/tmp/evil bs=1 seek=$1 conv=notrunc 2>/dev/null; }
+clear_page() { dd if=/dev/zero of=/tmp/evil bs=4096 seek=$1 count=1 conv=notrunc 2>/dev/null; }
 # attack WHAT WANTED-STATUS KEY EPOCH [SED...]: the new disk's header, changed, must not become a mapping.
 attack() {
   what=$1 want=$2 key=$3 epoch=$4; shift 4
@@ -44,12 +56,12 @@ attack() {
 }
 attack "another key"             $AUTH 2 3
 attack "another epoch"           $AUTH 1 4
-attack "a null cipher"           $FORMAT 1 3 sed -i s/aes-xts-plain64/cipher_null-ecb/ /tmp/evil
-attack "a plain segment"         $FORMAT 1 3 sed -i 's/"type":"crypt"/"type":"linea"/' /tmp/evil
-attack "another offset"          $FORMAT 1 3 sed -i 's/"offset":"1048576"/"offset":"1052672"/' /tmp/evil
-attack "an older format"         $FORMAT 1 3 sh -c 'printf "\000\001" | dd of=/tmp/evil bs=1 seek=6 conv=notrunc'
-attack "only the second header"  $FORMAT 1 3 dd if=/dev/zero of=/tmp/evil bs=4096 count=1 conv=notrunc
-attack "only the first header"   $FORMAT 1 3 dd if=/dev/zero of=/tmp/evil bs=4096 seek=4 count=1 conv=notrunc
-attack "bytes in the keyslot area" $FORMAT 1 3 sh -c 'printf x | dd of=/tmp/evil bs=1 seek=100000 conv=notrunc'
-attack "no header"               $FORMAT 1 3 truncate -s 0 /tmp/evil
+attack "a null cipher"           $FORMAT 1 3 edit aes-xts-plain64 cipher_null-ecb
+attack "a plain segment"         $FORMAT 1 3 edit '"type":"crypt"' '"type":"linea"'
+attack "another offset"          $FORMAT 1 3 edit '"offset":"1048576"' '"offset":"1052672"'
+attack "an older format"         $FORMAT 1 3 put 6 '\000\001'
+attack "only the second header"  $FORMAT 1 3 clear_page 0
+attack "only the first header"   $FORMAT 1 3 clear_page 4
+attack "bytes in the keyslot area" $FORMAT 1 3 put 100000 x
+attack "no JSON"                 $FORMAT 1 3 clear_page 1
 exit $bad
