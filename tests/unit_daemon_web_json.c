@@ -274,9 +274,27 @@ static err sign_once(void *ctx, unsigned long n)
     return len ? OK : (err){ E_MEMORY };
 }
 
+static err setup_once(void *ctx, unsigned long n)
+{
+    static const char text[] = SETUP_WITH("{\"network\":\"regtest\",\"hex\":\"00ff\"}");
+    uint8_t *message;
+    struct web_problem why;
+    size_t len;
+    (void)ctx;
+    (void)n;
+    if (!web_read_setup(&message, &len, &why, text, sizeof text - 1)) {
+        ck_assert_int_eq(why.status, 500);
+        ck_assert_ptr_null(message);
+        return err_log(E_MEMORY, __FILE__, __LINE__, "as provoked");
+    }
+    free(message);
+    return OK;
+}
+
 START_TEST(no_memory)
 {
     FAULT_LOOP(FAULT_ALLOC, sign_once, NULL);
+    FAULT_LOOP(FAULT_ALLOC, setup_once, NULL);
 }
 END_TEST
 

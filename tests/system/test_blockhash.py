@@ -81,6 +81,14 @@ class BlockHash(unittest.TestCase):
     def test_2_the_longest_run(self):
         """The fault is in the last header of all, so every one is looked at."""
         many = m.extend("regtest", self.chain[:1], [T0 + i for i in range(1, 52428)])
+        path = self.rig.path("long.bin")
+        with open(path, "wb") as f:
+            f.write(b"".join(many[:-1] + [self.chain[3]]))
+        for plain in (["--plain"], []):        # it fits into the channel as well
+            out = self.rig.holdfast("setup", "--key", self.rig.arn, "--blockhash", m.block_hash(self.chain[7]), "--headers", path, "--network", "regtest",
+                                    "--url", f"http://127.0.0.1:{self.rig.port}", *plain, check=False)
+            self.assertEqual(out.returncode, 1)
+            self.assertIn("header 52427, height 52427", out.stderr)
         begin = time.monotonic()
         self.refused("header 52427, height 52427: it does not name", many[:-1] + [self.chain[3]])
         self.assertLess(time.monotonic() - begin, 10)
