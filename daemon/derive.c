@@ -77,6 +77,7 @@ static err attempt(struct keeper *k, secret **z, bool *again, const char *arn, c
     TRY(msg_call(k->env->peer[ROLE_FETCH], FETCH_DERIVE, question, w.len, FETCH_DERIVED, &m, room, ROOM, FETCH_MS));
     TRY(parse_derived(&d, &m));
     *again = d.retryable;
+    if (!d.ok && !d.type_len) FAIL(E_CLOSED, "KMS gave no answer that can be used; the line of fetch before this one says why");
     if (!d.ok) FAIL(is(d.type, d.type_len, "AccessDeniedException") ? E_DENIED : E_CLOSED, "KMS: %.*s", (int)d.type_len, (const char *)d.type);
     *again = false;
     TRY(check_premises(&d, arn));
