@@ -49,7 +49,7 @@ hf_fuzz(tx LIBS hf_script REACH tx.sound)
 hf_fuzz(control_block LIBS hf_script REACH control_block.point control_block.commits)
 hf_fuzz(script LIBS hf_script REACH script.tapscript script.rules)
 
-# Run by ./dev bench script, never as a test.
+# Run by ./dev bench signer, never as a test.
 add_executable(bench_script bench/bench_script.c vector_text.c vector_script.c vector_assets.c)
 target_link_libraries(bench_script PRIVATE hf_script hf_support PkgConfig::SECP m)
 foreach(f xonly_pubkey_parse schnorrsig_verify xonly_pubkey_tweak_add_check ecdsa_verify)
