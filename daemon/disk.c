@@ -111,6 +111,8 @@ static err seal_now(struct disk *d)
         if (!e.code) {
             e = write_generation(d);
             d->store_broken = e.code != E_OK;
+            /* Only here does E_STATE speak of the head; a freeze out of turn has it too. */
+            d->displaced = e.code == E_STATE;
         }
         err emptied = snapshot_empty(d->snapshot);
         if (!e.code) e = emptied;
@@ -121,16 +123,11 @@ static err seal_now(struct disk *d)
     return e;
 }
 
-/* Another enclave moved this service's head: there must be one of us, so it is not us. */
-static bool displaced(err e)
-{
-    return e.code == E_STATE;
-}
-
 static err seal_and_tell(struct disk *d, err *result)
 {
     *result = seal_now(d);
-    if (displaced(*result)) FAIL(E_STATE, "the parent's head is not the one this enclave left: another one runs, or it was changed");
+    /* Another enclave moved this service's head: there must be one of us, so it is not us. */
+    if (d->displaced) FAIL(E_STATE, "the parent's head is not the one this enclave left: another one runs, or it was changed");
     if (result->code) log_error("this seal failed (%s); the generation before it is still good", err_text(result->code));
     return push_state(d);
 }
@@ -329,7 +326,10 @@ static err finish(struct disk *d)
     do TRY(msg_recv(book, &m, room, sizeof room, NULL, BOOK_MS));
     while (m.type == BOOK_DIRTY);
     if (m.type != BOOK_CLOSED) FAIL(E_FORMAT, "the book did not close");
-    TRY(seal_now(d));
+    err e = seal_now(d);
+    /* The parent may have been started anew since the last seal: once more, on a connection of today. */
+    if (e.code && d->store_broken && !d->displaced) e = seal_now(d);
+    TRY(e);
     log_info("the last seal is durable");
     return OK;
 }

@@ -17,6 +17,7 @@ struct disk {
     unsigned         state;
     struct store    *store;
     bool             store_broken;       /* the next use needs a connection of its own        */
+    bool             displaced;          /* the store's head is not the one we left           */
     struct seal_head head;               /* what the parent had at start                      */
     struct sealer   *sealer;
     struct blk      *image;

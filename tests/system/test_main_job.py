@@ -147,6 +147,22 @@ class MainJob(unittest.TestCase):
         rig.start_enclave()
         self.assertEqual(rig.setup()[0], 200, rig.enclave.text())
 
+    def test_the_last_seal_survives_a_parent_started_anew(self):
+        rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "0s"})
+        self.addCleanup(rig.close)
+        rig.simulator()
+        rig.start_parent()
+        rig.start_enclave()
+        self.assertEqual(rig.setup()[0], 200)
+        self.assertEqual(rig.sign(r.spend(self.spk()))[0], 200)
+        os.killpg(rig.parent.proc.pid, 9)          # with the process that has our connection
+        rig.parent.proc.wait()
+        rig.start_parent()
+        self.assertEqual(rig.enclave.stop(), 0, rig.enclave.text())
+        rig.start_enclave()
+        rig.wait_phase("serving")
+        self.assertEqual(json.loads(rig.get("/requests?limit=1")[2])["total"], 1)
+
     def test_credentials_from_the_environment(self):
         rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "credentials": "env"})
         self.addCleanup(rig.close)
