@@ -14,6 +14,9 @@ def answers():
     yield b"\2" + json.dumps({"KeyId": ARN, "PublicKey": "MFkwEwYHKoZIzj0CAQ=="}).encode()
     yield b"\3" + json.dumps({"Code": "Success", "AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "s", "Token": "t",
                               "Expiration": "2026-11-21T10:00:00Z"}).encode()
+    # Once found by the fuzzer: a source that answers without a key, which was taken as credentials.
+    yield b"\3" + json.dumps({"Code": "Success", "AccessKeyId": "", "SecretAccessKey": "s", "Token": "t",
+                              "Expiration": "2026-11-21T10:00:00Z"}).encode()
     yield b"\4\x2c\1" + json.dumps({"__type": "com.amazonaws.kms#NotFoundException:http://x/", "Message": "Key does not exist"}).encode()
 
 
