@@ -20,7 +20,13 @@ static const uint8_t spki_head[] = {
 enum { HEAD = sizeof spki_head, LONG_POINT = 65 };
 _Static_assert(HEAD + LONG_POINT == P256_SPKI, "a P-256 SPKI is 91 bytes");
 
-static void group_free(EC_GROUP **g) { EC_GROUP_free(*g); }
+/* Every question has one group, and ends with it. libcrypto may want for memory, queue the reason, and succeed all
+ * the same (BN_CTX_start does): the queue is emptied then too, not only where a question fails. */
+static void group_free(EC_GROUP **g)
+{
+    EC_GROUP_free(*g);
+    ERR_clear_error();
+}
 static void point_free(EC_POINT **p) { EC_POINT_clear_free(*p); }
 static void bn_free(BIGNUM **b) { BN_clear_free(*b); }
 #define GROUP __attribute__((cleanup(group_free))) EC_GROUP *
