@@ -25,6 +25,12 @@ static void finish(uint8_t *head)
     }
 }
 
+/* Words with a quote, colon or underscore: the base64 of a salt may well spell "null". */
+static bool has(const uint8_t *head, const char *word)
+{
+    return memmem(head + JSON, LUKS_COPY - JSON, word, strlen(word)) != NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct luks_owner owner = { .epoch = 3 };
@@ -40,8 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     err e = luks_header_check(head, &owner);
     if (!e.code) {
         fuzz_reached("luks.sound");
-        if (!memmem(head + JSON, LUKS_COPY - JSON, "aes-xts-plain64", 15)) abort();
-        if (memmem(head + JSON, LUKS_COPY - JSON, "linear", 6) || memmem(head + JSON, LUKS_COPY - JSON, "null", 4)) abort();
+        if (!has(head, "\"aes-xts-plain64\"")) abort();
+        if (has(head, "\"linear\"") || has(head, "cipher_null") || has(head, "\"null\"") || has(head, ":null")) abort();
     }
     free(head);
     return 0;
