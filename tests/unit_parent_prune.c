@@ -16,6 +16,7 @@ enum { PACK = PACK_HEAD + CHUNK_SIZE, MANIFEST = MANIFEST_FIXED + 2 * MANIFEST_P
 
 static char dir[64];
 static struct store_backend *s;
+static uint64_t step = 1;                            /* seconds from one generation to the next */
 
 static void setup(void)
 {
@@ -93,7 +94,7 @@ static void put_generation(uint8_t hash[static 32], uint64_t generation, uint8_t
     uint8_t bytes[MANIFEST] = { 0 };
     char pack[OBJECT_NAME], manifest[OBJECT_NAME];
     struct manifest_pack packs[2];
-    struct manifest_clear m = { .generation = generation, .epoch = 1, .time = 1700000000 + generation, .image_size = 4 * CHUNK_SIZE,
+    struct manifest_clear m = { .generation = generation, .epoch = 1, .time = 1700000000 + generation * step, .image_size = 4 * CHUNK_SIZE,
                                 .stored = 1, .packs = 1 };
     size_t at = 0;
     memset(packs, 0, sizeof packs);
@@ -298,6 +299,44 @@ START_TEST(catalogue)
 }
 END_TEST
 
+/* put_generation() dates them a second apart; here the days do the choosing. */
+START_TEST(by_day_and_name)
+{
+    struct prune_report r;
+    const uint64_t five = 5;
+    put_chain(10);
+    struct prune_rules rules = { .last = 1, .daily = 3, .monthly = 2, .dry_run = true };
+    ASSERT_OK(prune_by(s, &rules, &r));
+    ck_assert(r.kept == 1 && r.removed > 0);         /* all of one day: its newest stands for it */
+    for (uint64_t g = 1; g <= 10; g++) ck_assert(manifest_there(g) && pack_there(g));
+    rules = (struct prune_rules){ .protect = &five, .protect_count = 1 };
+    ASSERT_OK(prune_by(s, &rules, &r));
+    ck_assert_uint_eq(r.kept, 2);
+    for (uint64_t g = 1; g <= 10; g++) {
+        ck_assert_int_eq(manifest_there(g), g == 5 || g == 10);
+        ck_assert_int_eq(pack_there(g), g == 4 || g == 5 || g >= 9);
+    }
+}
+END_TEST
+
+START_TEST(one_a_day)
+{
+    struct prune_report r;
+    uint8_t hash[32], record[32];
+    sha256(record, "one", 3);
+    put(record_one, "one", 3);
+    step = 43200;                                    /* 1700000000 is 22:13 of 14 November 2023, a Tuesday */
+    for (uint64_t g = 1; g <= 12; g++) put_generation(hash, g, 0, record);
+    step = 1;
+    put_head(12, 0, record_one);
+    const struct prune_rules rules = { .last = 2, .daily = 3, .weekly = 2 };
+    ASSERT_OK(prune_by(s, &rules, &r));
+    /* 12 is of Monday 20th 22:13, 11 of 10:13; 10 of Sunday (day and week), 8 of Saturday. */
+    ck_assert_uint_eq(r.kept, 4);
+    for (uint64_t g = 1; g <= 12; g++) ck_assert_int_eq(manifest_there(g), g == 12 || g == 11 || g == 10 || g == 8);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *made = suite_create("parent_prune");
@@ -308,6 +347,8 @@ static Suite *suite(void)
     tcase_add_test(c, twins);
     tcase_add_test(c, nothing_goes_when_unsure);
     tcase_add_test(c, head_damaged);
+    tcase_add_test(c, by_day_and_name);
+    tcase_add_test(c, one_a_day);
     tcase_add_test(c, catalogue);
     suite_add_tcase(made, c);
     return made;
