@@ -11,6 +11,7 @@
 #include "diskcrypt/manifest.h"
 #include "parent/store.h"
 
+/* `needed` is the reader's own mark; catalogue_read() leaves it false. */
 struct object { char name[LINK_NAME_MAX + 1]; uint64_t size; int64_t time; bool needed; };
 
 struct generation {

@@ -6,21 +6,10 @@
 
 #include "core/buf.h"
 #include "parent/catalogue.h"
+#include "parent/cmd_store.h"
 #include "parent/config.h"
+#include "parent/progress.h"
 #include "parent/say.h"
-
-static enum exits find_store(char *out, size_t cap, const struct call *c)
-{
-    const char *dir = call_value(c, "store"), *config = call_value(c, "config");
-    struct parent_config conf;
-    if (!dir == !config)
-        return say_failure(c, EXIT_USAGE, NULL, NULL, "backups: give either --store DIR or --config FILE");
-    if (config && parent_config_read(&conf, config).code)
-        return say_failure(c, EXIT_USAGE, NULL, "The line above says what is wrong.", "the configuration %s cannot be used", config);
-    if ((size_t)snprintf(out, cap, "%s", dir ? dir : conf.store_dir) >= cap)
-        return say_failure(c, EXIT_USAGE, NULL, NULL, "backups: the path is too long");
-    return EXIT_DONE;
-}
 
 /* The time in a manifest is a stranger's number: not every one is a date. */
 static void time_text(char out[static 32], uint64_t seconds)
@@ -68,25 +57,13 @@ static enum exits list_json(const struct catalogue *c)
     return say_json(&out);
 }
 
-static void size_text(char out[static 16], uint64_t bytes)
-{
-    static const char units[] = "BKMGTP";
-    double value = (double)bytes;
-    size_t u = 0;
-    while (value >= 1024 && u < 5) {
-        value /= 1024;
-        u++;
-    }
-    snprintf(out, 16, u ? "%.1f%c" : "%.0f%c", value, units[u]);
-}
-
 static enum exits list_text(const struct catalogue *c)
 {
     printf("%-10s %-20s %9s %5s  %s\n", "GENERATION", "TIME", "SIZE", "PACKS", "STATE");
     for (size_t i = 0; i < c->generation_count; i++) {
         const struct generation *g = &c->generations[i];
         char at[32] = "-", size[16];
-        size_text(size, g->bytes);
+        progress_size(size, g->bytes);
         if (g->readable) time_text(at, g->clear.time);
         printf("%-10" PRIu64 " %-20s %9s %5u  %s", g->number, at, size, g->clear.packs,
                !g->readable ? "damaged" : g->missing ? "incomplete" : "whole");
@@ -119,13 +96,9 @@ static enum exits run_backups(const struct call *c)
     STORE_BACKEND store = NULL;
     CATALOGUE cat = { 0 };
     char dir[PARENT_PATH];
-    enum exits code = find_store(dir, sizeof dir, c);
+    enum exits code = cmd_store(&store, dir, sizeof dir, c);
     if (code != EXIT_DONE) return code;
-    err e = store_dir_open(&store, dir, false);
-    if (e.code)
-        return say_failure(c, EXIT_REFUSED, NULL, "Is that the [store] dir of the running parent, and may you read it?",
-                           "%s cannot be opened as a store: %s", dir, err_text(e.code));
-    e = catalogue_read(&cat, store);
+    err e = catalogue_read(&cat, store);
     if (e.code)
         return say_failure(c, EXIT_REFUSED, NULL, "The line above names the damaged part: put it back from a copy.",
                            "%s cannot be read: %s", dir, err_text(e.code));

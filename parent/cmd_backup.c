@@ -1,0 +1,199 @@
+/* cmd_backup.c - `holdfast backup`: is a store whole, what may go, and a second store. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parent/cmd_store.h"
+#include "parent/config.h"
+#include "parent/copy.h"
+#include "parent/prune.h"
+#include "parent/say.h"
+
+enum { KEEP_MAX = 100000 };
+
+static enum exits failed(const struct call *c, const char *dir, const char *what, err e)
+{
+    return say_failure(c, EXIT_REFUSED, NULL, "The line above says why. Nothing that was there before was changed or removed.",
+                       "%s: %s: %s", dir, what, err_text(e.code));
+}
+
+/* ---- verify ---- */
+
+static json_t *verdict_json(const struct generation *g, enum flaw flaw)
+{
+    return json_pack("{s:I, s:s, s:s, s:b}", "generation", (json_int_t)g->number, "manifest", g->object->name,
+                     "verdict", flaw_name(flaw), "head", (int)g->is_head);
+}
+
+static uint64_t all_bytes(const struct catalogue *cat)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < cat->generation_count; i++) sum += cat->generations[i].object->size;
+    return sum;
+}
+
+static enum exits say_verify(const struct call *c, json_t **list, bool head, size_t bad)
+{
+    if (c->json) {
+        JSON out = json_pack("{s:b, s:b, s:I, s:O}", "whole", (int)(head && bad == 0), "head", (int)head, "faults", (json_int_t)bad,
+                             "generations", *list);
+        enum exits code = say_json(&out);
+        return code == EXIT_DONE && (!head || bad) ? EXIT_REFUSED : code;
+    }
+    size_t i;
+    json_t *row;
+    printf("%-10s %-16s %s\n", "GENERATION", "VERDICT", "MANIFEST");
+    json_array_foreach(*list, i, row)
+        printf("%-10" JSON_INTEGER_FORMAT " %-16s %s%s\n", json_integer_value(json_object_get(row, "generation")),
+               json_string_value(json_object_get(row, "verdict")), json_string_value(json_object_get(row, "manifest")),
+               json_is_true(json_object_get(row, "head")) ? "  head" : "");
+    if (fflush(stdout) != 0) return EXIT_REFUSED;
+    if (head && bad == 0) return EXIT_DONE;
+    fprintf(stderr, "holdfast: %s\n  Bring the objects back: holdfast backup import DIR, from a copy of the store.\n",
+            head ? "not every generation is whole" : "there is no present generation");
+    return EXIT_REFUSED;
+}
+
+static enum exits run_verify(const struct call *c, struct store_backend *store, const char *dir)
+{
+    CATALOGUE cat = { 0 };
+    JSON list = json_array();
+    struct progress p;
+    size_t bad = 0;
+    bool head = false;
+    err e = catalogue_read(&cat, store);
+    if (e.code) return failed(c, dir, "cannot be read", e);
+    progress_begin(&p, "verify", all_bytes(&cat));
+    for (size_t i = 0; i < cat.generation_count && !e.code; i++) {
+        enum flaw flaw = FLAW_NONE;
+        e = inspect_generation(&flaw, &cat, i, store, &p);
+        bad += flaw != FLAW_NONE && flaw != FLAW_ORPHAN;
+        head = head || cat.generations[i].is_head;
+        json_array_append_new(list, verdict_json(&cat.generations[i], flaw));
+    }
+    progress_end(&p);
+    if (e.code) return failed(c, dir, e.code == E_ABSENT ? "something was removed meanwhile; try again" : "cannot be read", e);
+    return say_verify(c, &list, head, bad);
+}
+
+/* ---- prune ---- */
+
+static bool rules_of(struct prune_rules *r, uint64_t protect[static REPEATED_MAX], const struct call *c)
+{
+    static const char *const names[] = { "keep-last", "keep-daily", "keep-weekly", "keep-monthly" };
+    unsigned long long n[4];
+    for (size_t i = 0; i < 4; i++)
+        if (!call_number(&n[i], c, names[i], 0, 1, KEEP_MAX)) return false;
+    for (size_t i = 0; i < c->repeated_count; i++) {
+        char *end;
+        protect[i] = strtoull(c->repeated[i], &end, 10);
+        if (c->repeated[i][0] >= '0' && c->repeated[i][0] <= '9' && *end == 0) continue;
+        (void)say_failure(c, EXIT_USAGE, NULL, NULL, "--protect takes the number of a generation, not `%s`", c->repeated[i]);
+        return false;
+    }
+    *r = (struct prune_rules){ .last = n[0], .daily = n[1], .weekly = n[2], .monthly = n[3], .protect = protect,
+                               .protect_count = c->repeated_count, .dry_run = call_value(c, "dry-run") != NULL };
+    if (n[0] || n[1] || n[2] || n[3]) return true;
+    (void)say_failure(c, EXIT_USAGE, NULL, "`holdfast backup --help` lists them.", "backup prune: say what to keep: at least one of the --keep options");
+    return false;
+}
+
+static enum exits run_prune(const struct call *c, struct store_backend *store, const char *dir)
+{
+    uint64_t protect[REPEATED_MAX];
+    struct prune_rules rules;
+    struct prune_report r;
+    if (!rules_of(&rules, protect, c)) return EXIT_USAGE;
+    err e = prune_by(store, &rules, &r);
+    if (e.code) return failed(c, dir, e.code == E_STATE ? "a seal came between; try again" : "not pruned", e);
+    if (c->json) {
+        JSON out = json_pack("{s:I, s:I, s:I, s:b}", "kept", (json_int_t)r.kept, "removed_objects", (json_int_t)r.removed,
+                             "removed_bytes", (json_int_t)r.bytes, "dry_run", (int)rules.dry_run);
+        return say_json(&out);
+    }
+    char size[16];
+    progress_size(size, r.bytes);
+    printf("%zu generations stay; %zu objects, %s %s\n", r.kept, r.removed, size, rules.dry_run ? "would be removed" : "removed");
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/* ---- copy, import ---- */
+
+static enum exits say_copied(const struct call *c, const struct copy_report *r, const char *to)
+{
+    char size[16];
+    if (c->json) {
+        JSON out = json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "generation", (json_int_t)r->generation, "generations", (json_int_t)r->generations,
+                             "skipped", (json_int_t)r->skipped, "objects", (json_int_t)r->objects, "bytes", (json_int_t)r->bytes, "to", to);
+        enum exits code = say_json(&out);
+        return code == EXIT_DONE && r->skipped ? EXIT_REFUSED : code;
+    }
+    progress_size(size, r->bytes);
+    printf("%zu generations up to %llu are in %s; sent now: %zu objects, %s\n", r->generations, (unsigned long long)r->generation, to, r->objects, size);
+    if (r->skipped) printf("%zu generations are not whole and were left out\n", r->skipped);
+    return fflush(stdout) == 0 && r->skipped == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static enum exits run_copy(const struct call *c, struct store_backend *store, const char *dir, bool import)
+{
+    STORE_BACKEND other = NULL;
+    struct copy_report r;
+    struct progress p;
+    const char *far = c->operands[1];
+    if (!far) return say_failure(c, EXIT_USAGE, NULL, NULL, "backup %s: which folder?", c->operands[0]);
+    err e = store_dir_open(&other, far, !import);
+    if (e.code)
+        return say_failure(c, EXIT_REFUSED, NULL, import ? "It must be a store: a copy made by `holdfast backup copy`." : "It must be empty, or a store already.",
+                           "%s cannot be opened as a store: %s", far, err_text(e.code));
+    progress_begin(&p, c->operands[0], 0);
+    e = import ? store_copy(&r, other, store, call_value(c, "compare") != NULL, &p)
+               : store_copy(&r, store, other, call_value(c, "compare") != NULL, &p);
+    progress_end(&p);
+    if (e.code) return failed(c, import ? dir : far, e.code == E_ABSENT ? "something is missing, or was removed meanwhile" : "not copied", e);
+    return say_copied(c, &r, import ? dir : far);
+}
+
+static enum exits run_backup(const struct call *c)
+{
+    STORE_BACKEND store = NULL;
+    char dir[PARENT_PATH];
+    const char *what = c->operands[0];
+    const bool verify = !strcmp(what, "verify"), remove = !strcmp(what, "prune"), copy = !strcmp(what, "copy"), import = !strcmp(what, "import");
+    if (!verify && !remove && !copy && !import)
+        return say_failure(c, EXIT_USAGE, NULL, "`holdfast backup --help` lists what there is.", "there is no `backup %s`", what);
+    if ((verify || remove) && c->operand_count > 1)
+        return say_failure(c, EXIT_USAGE, NULL, NULL, "backup %s: too many words: %s", what, c->operands[1]);
+    enum exits code = cmd_store(&store, dir, sizeof dir, c);
+    if (code != EXIT_DONE) return code;
+    if (verify) return run_verify(c, store, dir);
+    if (remove) return run_prune(c, store, dir);
+    return run_copy(c, store, dir, import);
+}
+
+static const struct option_row options[] = {
+    { "store", "DIR", "the store's folder" },
+    { "config", "FILE", "or the configuration of `holdfast run`, which names it" },
+    { "keep-last", "N", "prune: keep the N newest generations" },
+    { "keep-daily", "N", "prune: and the newest of each of the N newest days (UTC)" },
+    { "keep-weekly", "N", "prune: and of the N newest weeks" },
+    { "keep-monthly", "N", "prune: and of the N newest months" },
+    { "protect", "GENERATION...", "prune: and this one; may be given again" },
+    { "dry-run", NULL, "prune: only tell what would go" },
+    { "compare", NULL, "copy, import: compare what is there already byte by byte" },
+    { NULL, NULL, NULL },
+};
+
+const struct command backup_command = {
+    .name = "backup",
+    .operands = "verify|prune|copy DIR|import DIR",
+    .operands_least = 1,
+    .operands_most = 2,
+    .summary = "Check a store, tidy it, copy it to a second one, or bring a copy back. Without a key.",
+    .options = options,
+    .run = run_backup,
+    .details = "verify compares all that is in the clear: sizes, headers, hashes, the chain. Only the enclave can tell whether\n"
+               "it is authentic. prune never removes what a kept generation needs, nor the present generation; a damaged\n"
+               "manifest that would be kept stops it. copy makes DIR a store as well, and goes on where an earlier copy was\n"
+               "cut off; import is the same from DIR. Neither puts an older generation over a newer one.\n"
+               "Exit code 0: done, or whole. 1: not whole, refused or failed. 2: wrong usage.",
+};

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""holdfast backup, on the store of a running service: verify, copy, import, prune, and a restore from the copy."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
+import bip341_verify as model
+import rig as r
+
+BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
+
+
+class Backup(unittest.TestCase):
+    def setUp(self):
+        self.rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "0s"})
+        self.addCleanup(self.rig.close)
+        self.rig.simulator()
+        self.rig.start_parent()
+        self.rig.start_enclave()
+        self.assertEqual(self.rig.setup()[0], 200, self.rig.enclave.text())
+        key = bytes.fromhex(self.rig.status()["public_key"])
+        self.request = r.spend("5120" + model.emulated_key(key, model.leaf_hash(b"\x51")).hex())
+        self.seals(3)
+        self.copy = self.rig.path("copy")
+
+    def seals(self, count):
+        for _ in range(count):
+            self.assertEqual(self.rig.sign(self.request)[0], 200)
+            self.assertEqual(self.rig.seal()[0], 200)
+
+    def backup(self, *words, store=None, code=0):
+        out = self.rig.holdfast("backup", *words, "--store", store or self.rig.store(), "--json", check=False)
+        self.assertEqual(out.returncode, code, out.stdout + out.stderr)
+        return json.loads(out.stdout)
+
+    def objects(self, store, ending):
+        folder = os.path.join(store, "objects")
+        return sorted(os.path.join(folder, o) for o in os.listdir(folder) if o.endswith(ending) or o.startswith(ending))
+
+    def verdicts(self, store, code=0):
+        return [g["verdict"] for g in self.backup("verify", store=store, code=code)["generations"]]
+
+    def test_copy_goes_on_and_the_enclave_restores_from_it(self):
+        rig = self.rig
+        first = self.backup("copy", self.copy)
+        self.assertGreaterEqual(first["generations"], 4)
+        self.assertGreater(first["bytes"], 0)
+        self.assertEqual(set(self.verdicts(self.copy)), {"whole"})
+        self.assertEqual(self.backup("copy", self.copy)["objects"], 0)
+        self.seals(1)
+        again = self.backup("copy", self.copy, "--compare")
+        self.assertEqual(again["generation"], first["generation"] + 1)
+        self.assertLessEqual(again["objects"], 3, "only what is new is sent")
+        # An older copy does not come over the newer store; a lost store comes back whole.
+        self.seals(1)
+        self.assertIn("not copied", self.backup("import", self.copy, code=1)["error"])
+        history = json.loads(rig.get("/requests?limit=1")[2])["total"]
+        self.assertEqual(rig.enclave.stop(), 0)
+        self.backup("copy", self.copy)
+        rig.parent.stop()
+        shutil.rmtree(rig.store())
+        rig.start_parent()
+        self.backup("import", self.copy)
+        rig.start_enclave()
+        self.assertEqual(rig.status()["public_key"], r.PUBLISHED)
+        self.assertEqual(json.loads(rig.get("/requests?limit=1")[2])["total"], history)
+        self.assertEqual(rig.sign(self.request)[0], 200)
+
+    def test_what_is_wrong_is_named(self):
+        self.backup("copy", self.copy)
+        store, pack = self.copy, self.objects(self.copy, ".pack")[-1]
+        with open(pack, "r+b") as f:
+            f.seek(20)
+            byte = f.read(1)
+            f.seek(20)
+            f.write(bytes([byte[0] ^ 1]))
+        self.assertEqual(self.verdicts(store, code=1)[0], "pack-altered")
+        self.assertIn("not copied", self.backup("copy", self.copy, "--compare", code=1)["error"])
+        os.truncate(pack, os.path.getsize(pack) - 1)
+        self.assertEqual(self.verdicts(store, code=1)[0], "pack-missing")
+        self.assertIn("not copied", self.backup("copy", self.copy, code=1)["error"])
+        os.unlink(pack)
+        self.assertEqual(self.verdicts(store, code=1)[0], "pack-missing")
+        self.backup("copy", self.copy)
+        self.assertEqual(set(self.verdicts(store)), {"whole"}, "what was missing is brought again")
+        record = self.objects(store, "record-")[0]
+        os.rename(record, store + ".record")
+        self.assertIn("record-missing", self.verdicts(store, code=1))
+        os.rename(store + ".record", record)
+        manifest = self.objects(store, ".manifest")[1]
+        with open(manifest, "r+b") as f:
+            f.seek(-1, os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-1, os.SEEK_END)
+            f.write(bytes([byte[0] ^ 1]))
+        self.assertIn("altered", self.verdicts(store, code=1))
+        os.truncate(manifest, 40)
+        self.assertEqual(self.backup("verify", store=store, code=1)["whole"], False)
+
+    def test_another_service_and_two_copies_at_once(self):
+        other = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "0s"})
+        self.addCleanup(other.close)
+        other.simulator()
+        other.start_parent()
+        other.start_enclave()
+        self.assertEqual(other.setup()[0], 200, other.enclave.text())
+        self.backup("copy", other.store(), code=1)
+        command = [self.rig.program("holdfast"), "backup", "copy", self.copy, "--store", self.rig.store(), "--json"]
+        both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+        self.assertIn(0, [p.wait() for p in both])
+        self.backup("copy", self.copy)
+        self.assertEqual(set(self.verdicts(self.copy)), {"whole"})
+
+    def test_prune(self):
+        before = len(self.objects(self.rig.store(), ".manifest"))
+        dry = self.backup("prune", "--keep-last", "2", "--protect", "1", "--dry-run")
+        self.assertEqual(dry["kept"], 3)
+        self.assertEqual(len(self.objects(self.rig.store(), ".manifest")), before)
+        done = self.backup("prune", "--keep-last", "2", "--protect", "1")
+        self.assertEqual((done["kept"], done["removed_objects"]), (3, dry["removed_objects"]))
+        self.assertEqual(len(self.objects(self.rig.store(), ".manifest")), 3)
+        self.assertEqual(set(self.verdicts(self.rig.store())), {"whole"})
+        self.assertEqual(self.backup("prune", code=2)["exit"], 2)
+        self.backup("prune", "--keep-last", "0", code=2)
+        self.backup("prune", "--keep-last", "1", "--protect", "x", code=2)
+        self.seals(1)
+        self.rig.kill_enclave()
+        self.rig.start_enclave()
+        self.assertEqual(self.rig.status()["public_key"], r.PUBLISHED)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        print("skipped: needs root (loop device, mounts)")
+        sys.exit(77)
+    unittest.main(verbosity=2)
