@@ -90,6 +90,7 @@ static err write_generation(struct disk *d)
     d->shown.image_size = r.image_size;
     d->shown.sealed_bytes = r.moved;
     d->shown.sealed_chunks = r.data / CHUNK_SIZE;
+    d->shown.written_chunks = r.written / CHUNK_SIZE;
     d->shown.sealed_ms = disk_now_ms() - before;
     log_info("generation %llu is sealed: %llu bytes in %llu ms", (unsigned long long)r.generation,
              (unsigned long long)r.moved, (unsigned long long)d->shown.sealed_ms);
@@ -203,6 +204,7 @@ static err restore_disk(struct disk *d)
     d->shown.sealed_at = r.time;
     d->shown.image_size = r.image_size;
     d->shown.sealed_bytes = r.moved;
+    d->shown.sealed_chunks = r.data / CHUNK_SIZE;
     log_info("generation %llu is restored: %llu bytes, all of them authentic", (unsigned long long)r.generation, (unsigned long long)r.moved);
     TRY(disk_volume_restored(d));
     return role_ask_init(d->env, CTL_MOUNT, NULL, 0, NULL, INIT_MS);

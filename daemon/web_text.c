@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/buf.h"
 #include "core/hash.h"
@@ -149,6 +150,7 @@ size_t web_channel_body(uint8_t **out, const struct wire_state *s)
 
 static void put_disk(struct wr *w, const struct wire_disk *d)
 {
+    const uint64_t now = (uint64_t)time(NULL);
     name_string(w, "{\"backend\":", d->backend);
     name_bool(w, ",\"mounted\":", d->mounted);
     name_number(w, ",\"size\":", d->image_size);
@@ -156,8 +158,12 @@ static void put_disk(struct wr *w, const struct wire_disk *d)
     wr_text(w, ",\"sealed_at\":");
     if (d->sealed_at) put_number(w, d->sealed_at);
     else wr_text(w, "null");
+    wr_text(w, ",\"age\":");
+    if (d->sealed_at) put_number(w, now > d->sealed_at ? now - d->sealed_at : 0);
+    else wr_text(w, "null");
     name_number(w, ",\"sealed_bytes\":", d->sealed_bytes);
     name_number(w, ",\"sealed_chunks\":", d->sealed_chunks);
+    name_number(w, ",\"written_chunks\":", d->written_chunks);
     name_number(w, ",\"sealed_ms\":", d->sealed_ms);
     name_number(w, ",\"freeze_us\":", d->freeze_us);
     name_bool(w, ",\"dirty\":", d->dirty);

@@ -123,7 +123,7 @@ void wire_put_disk(struct wr *w, const struct wire_disk *d)
     wr_u8(w, d->last_failed);
     wr_bytes(w, d->backend, sizeof d->backend);
     const uint64_t all[] = { d->generation, d->sealed_at, d->image_size, d->sealed_bytes,
-                             d->sealed_chunks, d->sealed_ms, d->freeze_us };
+                             d->sealed_chunks, d->written_chunks, d->sealed_ms, d->freeze_us };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) wr_u64(w, all[i]);
 }
 
@@ -135,6 +135,6 @@ void wire_get_disk(struct rd *r, struct wire_disk *d)
     rd_copy(r, d->backend, sizeof d->backend);
     d->backend[sizeof d->backend - 1] = 0;
     uint64_t *all[] = { &d->generation, &d->sealed_at, &d->image_size, &d->sealed_bytes,
-                        &d->sealed_chunks, &d->sealed_ms, &d->freeze_us };
+                        &d->sealed_chunks, &d->written_chunks, &d->sealed_ms, &d->freeze_us };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) *all[i] = rd_u64(r);
 }

@@ -148,7 +148,9 @@ struct wire_entry {
 struct wire_disk {
     uint8_t  mounted, dirty, last_failed;
     char     backend[8];
-    uint64_t generation, sealed_at, image_size, sealed_bytes, sealed_chunks, sealed_ms, freeze_us;
+    uint64_t generation, sealed_at, image_size, sealed_bytes;
+    uint64_t sealed_chunks, written_chunks;  /* of the generation in all; of those, sealed anew for it */
+    uint64_t sealed_ms, freeze_us;
 };
 
 void wire_put_setup(struct wr *w, const struct wire_setup *s);

@@ -36,6 +36,14 @@ err seal_manifest_key(struct gcm **out, const secret *seal_key, const struct man
     return derive(out, seal_key, "holdfast/1 manifest", m->salt, m->service, m->epoch, m->generation);
 }
 
+err seal_digest_key(struct gcm **out, const secret *seal_key)
+{
+    static const uint8_t nobody[SERVICE_ID];
+    uint8_t salt[SALT];
+    TRY(random_bytes(salt, sizeof salt));
+    return derive(out, seal_key, "holdfast/1 digest", salt, nobody, 0, 0);
+}
+
 void seal_tell(const struct sealer *s, uint64_t done, uint64_t total)
 {
     if (s->on_progress)
@@ -111,6 +119,7 @@ err seal_open(struct sealer **out, const secret *seal_key, const uint8_t service
     if (!s)
         FAIL(E_MEMORY, "no memory for a sealer");
     TRY(secret_copy(&s->key, seal_key));
+    TRY(seal_digest_key(&s->digest, s->key));
     memcpy(s->service, service_id, SERVICE_ID);
     s->epoch = epoch;
     s->store = store;
@@ -129,6 +138,9 @@ void seal_close(struct sealer **s)
         return;
     seal_manifest_drop(*s);
     secret_drop(&(*s)->key);
+    gcm_close_key(&(*s)->digest);
+    map_drop(&(*s)->map);
+    map_drop(&(*s)->tried_map);
     free(*s);
     *s = NULL;
 }
@@ -154,6 +166,17 @@ static bool is_head(const struct head_state *h, const uint8_t *raw, size_t len)
     return h->len == len && memcmp(h->raw, raw, len) == 0;
 }
 
+/* What was tried is the present generation. */
+static void adopt(struct sealer *s)
+{
+    s->now = s->tried;
+    s->tried.len = 0;
+    if (!s->tried_map) return;            /* an unfinished first one has none */
+    map_drop(&s->map);
+    s->map = s->tried_map;
+    s->tried_map = NULL;
+}
+
 err seal_settle(struct sealer *s)
 {
     uint8_t raw[LINK_HEAD_MAX];
@@ -162,24 +185,31 @@ err seal_settle(struct sealer *s)
     if (s->tried.len > 0 && is_head(&s->tried, raw, len)) {
         log_info("generation %llu is durable: its answer was lost, the head is there",
                  (unsigned long long)s->tried.head.generation);
-        s->now = s->tried;
+        adopt(s);
     }
     else if (!is_head(&s->now, raw, len))
         FAIL(E_STATE, "the store's head is not the one left there (generation %llu): another enclave wrote it, or it was put back",
              (unsigned long long)s->now.head.generation);
     s->tried.len = 0;
+    map_drop(&s->tried_map);
     return OK;
 }
 
-err seal_move_head(struct sealer *s, const struct head *next)
+err seal_move_head(struct sealer *s, const struct head *next, struct seal_map **map)
 {
+    map_drop(&s->tried_map);
     s->tried.head = *next;
     TRY(head_build(s->tried.raw, &s->tried.len, next));
+    if (map) {
+        s->tried_map = *map;
+        *map = NULL;
+    }
     err e = s->store->head_put(s->store, s->now.raw, s->now.len, s->tried.raw, s->tried.len);
-    if (e.code == E_STATE)
+    if (e.code == E_STATE) {
         s->tried.len = 0;                 /* refused: it cannot have become the head */
+        map_drop(&s->tried_map);
+    }
     TRY(e);
-    s->now = s->tried;
-    s->tried.len = 0;
+    adopt(s);
     return OK;
 }

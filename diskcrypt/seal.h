@@ -1,7 +1,7 @@
 /* seal.h - the authenticated copy of the disk at the parent.
  *
- * A generation is a pack (ciphertext chunks), a manifest (what is where, with
- * tags, sealed) and the head that makes it the present one. Commit order: pack,
+ * A generation is a pack (ciphertext of chunks that changed), a manifest (what is
+ * where, in this and earlier packs, with tags, sealed) and the head that makes it the present one. Commit order: pack,
  * manifest, head; so a crash anywhere leaves the old or the new generation.
  * Formats and keys: docs/wire/seal.md.
  *
@@ -54,10 +54,12 @@ struct seal_report {
     uint64_t time;                    /* unix seconds in the manifest                       */
     uint64_t image_size;
     uint64_t data;                    /* image bytes in stored chunks                       */
+    uint64_t written;                 /* of those, sealed anew for this generation          */
     uint64_t moved;                   /* bytes of objects sent or received                  */
 };
 
-/* Write the next generation of `image` (a snapshot: it must not change meanwhile).
+/* Write the next generation of `image` (a snapshot: it must not change meanwhile): the chunks that changed since the
+ * one before, and those of packs that are mostly dead; the others stay where they are.
  * `record` (may be NULL: unchanged) becomes visible in the same step as the generation;
  * the first generation must have one. `now` is unix seconds.
  * Out: *r. On OK the generation is durable. On failure the old or, if the last answer

@@ -187,7 +187,8 @@ err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uin
     if (t.done != (uint64_t)t.m->stored * CHUNK_SIZE)
         FAIL(E_FORMAT, "%llu bytes of chunks came back of %u chunks", (unsigned long long)t.done, t.m->stored);
     TRY(image->sync(image));
+    TRY(map_of_manifest(&s->map, t.m, s->entries));
     s->restored = true;
-    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, t.moved + t.m->total_size };
+    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size };
     return OK;
 }

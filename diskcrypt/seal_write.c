@@ -1,7 +1,8 @@
 /* seal_write.c - one generation, from the image to the head.
  *
- * Chunks are read into the buffer they are sent from and encrypted there: one
- * read, one pass of the cipher, one send. */
+ * What is new is read into the buffer it is sent from and encrypted there: one
+ * read, one pass of the cipher, one send. What did not change stays in the packs of
+ * earlier generations. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,19 +10,19 @@
 #include "core/mem.h"
 #include "diskcrypt/sealer.h"
 
-enum { SLOTS = LINK_PIECE / CHUNK_SIZE };
+enum { SLOTS = SEAL_ROOM };
 
 /* One generation in the making. */
 struct writing {
     struct sealer *s;
     struct blk *image;
+    struct seal_map *map;                 /* of this generation                              */
     struct pack_head head;
     struct gcm *key;                      /* of the pack                                     */
     bool     putting;                     /* the pack was begun; it is once there is a chunk */
     uint8_t *slots;                       /* SLOTS chunks on their way out                   */
     uint32_t used;
-    uint8_t *entries;                     /* room for one per chunk of the image             */
-    uint32_t stored;
+    uint32_t written;                     /* chunks in the pack                              */
     uint64_t pack_size;
     uint64_t done, total;                 /* bytes of image, for the progress                */
 };
@@ -35,7 +36,7 @@ static void writing_drop(struct writing *w)
     if (w->slots)
         mem_wipe(w->slots, LINK_PIECE);
     mem_free_bytes(&w->slots);
-    mem_free_bytes(&w->entries);
+    map_drop(&w->map);
 }
 #define WRITING __attribute__((cleanup(writing_drop))) struct writing
 
@@ -53,7 +54,7 @@ static err writing_begin(struct writing *w, struct sealer *s, struct blk *image)
     TRY(random_bytes(w->head.salt, sizeof w->head.salt));
     TRY(seal_pack_key(&w->key, s->key, &w->head));
     TRY(mem_new(&w->slots, LINK_PIECE));
-    return mem_new(&w->entries, (size_t)(w->head.image_size / CHUNK_SIZE) * MANIFEST_ENTRY);
+    return map_next(&w->map, s->map, w->head.image_size);
 }
 
 static err pack_begin(struct writing *w)
@@ -84,14 +85,14 @@ static err chunk_seal(struct writing *w, const uint8_t *plain, uint32_t index)
 {
     if (!w->putting)
         TRY(pack_begin(w));
-    struct manifest_entry e = { .index = index, .pack = 0, .offset = w->pack_size };
+    struct place *p = &w->map->at[index];
     uint8_t nonce[CHUNK_NONCE], aad[CHUNK_AAD];
     chunk_nonce(nonce, index);
     chunk_aad(aad, &w->head, index);
-    TRY(gcm_seal(w->key, w->slots + (size_t)w->used * CHUNK_SIZE, e.tag, nonce, aad, sizeof aad, plain, CHUNK_SIZE));
-    manifest_entry_build(w->entries + (size_t)w->stored * MANIFEST_ENTRY, &e);
+    TRY(gcm_seal(w->key, w->slots + (size_t)w->used * CHUNK_SIZE, p->tag, nonce, aad, sizeof aad, plain, CHUNK_SIZE));
+    p->pack = (int32_t)w->map->pack_count;
+    p->nth = w->written++;
     w->used++;
-    w->stored++;
     w->pack_size += CHUNK_SIZE;
     return OK;
 }
@@ -108,6 +109,8 @@ static err run_seal(struct writing *w, uint32_t from, uint32_t to)
         for (uint32_t i = 0; i < n; i++, plain += CHUNK_SIZE)
             if (!chunk_is_zero(plain, CHUNK_SIZE))
                 TRY(chunk_seal(w, plain, from + i));
+            else
+                w->map->at[from + i].pack = PLACE_NONE;
         if (w->used == SLOTS)
             TRY(slots_send(w));
         from += n;
@@ -117,8 +120,7 @@ static err run_seal(struct writing *w, uint32_t from, uint32_t to)
     return OK;
 }
 
-/* The next chunks that may hold data, at or after chunk `at`: [*from, *to). */
-static err next_run(struct blk *image, uint32_t *from, uint32_t *to, uint32_t at)
+err seal_next_run(struct blk *image, uint32_t *from, uint32_t *to, uint32_t at)
 {
     uint64_t a, b;
     TRY(blk_next_data(image, &a, &b, (uint64_t)at * CHUNK_SIZE));
@@ -127,37 +129,46 @@ static err next_run(struct blk *image, uint32_t *from, uint32_t *to, uint32_t at
     return OK;
 }
 
-static err data_size(struct blk *image, uint64_t *bytes)
+/* The new pack joins the list, if there is one. */
+static err pack_end(struct writing *w)
 {
-    uint32_t chunks = (uint32_t)(image->size(image) / CHUNK_SIZE), from, to;
-    *bytes = 0;
-    for (uint32_t at = 0; at < chunks; at = to) {
-        TRY(next_run(image, &from, &to, at));
-        *bytes += (uint64_t)(to - from) * CHUNK_SIZE;
-    }
-    return OK;
-}
-
-static err pack_write(struct writing *w)
-{
-    uint32_t chunks = (uint32_t)(w->head.image_size / CHUNK_SIZE), from, to;
-    TRY(data_size(w->image, &w->total));
-    for (uint32_t at = 0; at < chunks; at = to) {
-        TRY(next_run(w->image, &from, &to, at));
-        TRY(run_seal(w, from, to));
-    }
-    if (!w->putting)                      /* nothing but zeros: no pack */
+    if (!w->putting)                      /* nothing changed, or to zeros only: no pack */
         return OK;
     TRY(slots_send(w));
     w->putting = false;
-    return w->s->store->put_end(w->s->store, w->pack_size);
+    TRY(w->s->store->put_end(w->s->store, w->pack_size));
+    struct manifest_pack *p = &w->map->packs[w->map->pack_count++];
+    *p = (struct manifest_pack){ .generation = w->head.generation, .image_size = w->head.image_size, .size = w->pack_size };
+    memcpy(p->salt, w->head.salt, sizeof p->salt);
+    return OK;
+}
+
+/* First all of it is looked at, then what is to be written is: a pack's chunks ascend, and those of packs
+ * that are given up lie between those that changed. */
+static err pack_write(struct writing *w)
+{
+    const struct place *at = w->map->at;
+    const uint32_t chunks = w->map->chunks;
+    uint32_t writes = 0;
+    TRY(seal_scan(w->s, w->map, w->image, w->slots));
+    map_plan(w->map, &writes);
+    w->total = (uint64_t)writes * CHUNK_SIZE;
+    for (uint32_t from = 0, to; from < chunks; from = to) {
+        for (to = from; to < chunks && at[to].pack == PLACE_WRITE;)
+            to++;
+        if (to == from)
+            to++;
+        else
+            TRY(run_seal(w, from, to));
+    }
+    return pack_end(w);
 }
 
 static void manifest_fill(struct manifest_clear *m, const struct writing *w, const struct head *next, uint64_t now)
 {
     *m = (struct manifest_clear){
         .epoch = w->head.epoch, .generation = w->head.generation, .time = now,
-        .image_size = w->head.image_size, .stored = w->stored, .packs = w->stored > 0,
+        .image_size = w->head.image_size, .stored = map_stored(w->map), .packs = w->map->pack_count,
     };
     memcpy(m->service, w->head.service, sizeof m->service);
     memcpy(m->salt, w->head.salt, sizeof m->salt);
@@ -166,38 +177,35 @@ static void manifest_fill(struct manifest_clear *m, const struct writing *w, con
     memcpy(m->record, next->record_sha256, sizeof m->record);
 }
 
-/* Build the manifest: header, then the entries sealed with the header as associated data. */
+/* Build the manifest: header, then the entries sealed in place with the header as associated data. */
 static err manifest_make(uint8_t **out, size_t *len, const struct writing *w, const struct manifest_clear *m)
 {
     static const uint8_t nonce[GCM_NONCE] = { 0 };        /* one message under this key */
-    struct manifest_pack pack = { .generation = m->generation, .image_size = m->image_size, .size = w->pack_size };
-    memcpy(pack.salt, m->salt, sizeof pack.salt);
-    size_t body = (size_t)w->stored * MANIFEST_ENTRY;
+    size_t body = (size_t)m->stored * MANIFEST_ENTRY;
     size_t size = MANIFEST_FIXED + (size_t)m->packs * MANIFEST_PACK + body + GCM_TAG;
     BYTES bytes = NULL;
     TRY(mem_new(&bytes, size));
     struct wr wr = wr_of(bytes, size);
-    manifest_clear_build(&wr, m, &pack);
+    manifest_clear_build(&wr, m, w->map->packs);
     size_t clear = wr.len;
     uint8_t *sealed = wr_room(&wr, body), *tag = wr_room(&wr, GCM_TAG);
     TRY(wr_end(&wr, "a manifest"));
+    map_entries(sealed, w->map);
     GCM key = NULL;
     TRY(seal_manifest_key(&key, w->s->key, m));
-    TRY(gcm_seal(key, sealed, tag, nonce, bytes, clear, w->entries, body));
+    TRY(gcm_seal(key, sealed, tag, nonce, bytes, clear, sealed, body));
     *out = take_bytes(&bytes);
     *len = size;
     return OK;
 }
 
-static err manifest_write(struct head *next, uint64_t *moved, struct writing *w, uint64_t now)
+static err manifest_write(struct head *next, uint64_t *moved, struct writing *w, const struct manifest_clear *m)
 {
-    struct manifest_clear m;
-    manifest_fill(&m, w, next, now);
     BYTES bytes = NULL;
     size_t len = 0;
-    TRY(manifest_make(&bytes, &len, w, &m));
+    TRY(manifest_make(&bytes, &len, w, m));
     sha256(next->manifest_sha256, bytes, len);
-    manifest_name(next->manifest, m.generation, m.salt);
+    manifest_name(next->manifest, m->generation, m->salt);
     *moved += len;
     return store_put_all(w->s->store, next->manifest, bytes, len);
 }
@@ -225,7 +233,7 @@ static err first_head(struct sealer *s)
     memcpy(begun.service, s->service, SERVICE_ID);
     if (s->now.len > 0 && s->now.head.epoch == s->epoch && memcmp(s->now.head.service, s->service, SERVICE_ID) == 0)
         return OK;
-    return seal_move_head(s, &begun);
+    return seal_move_head(s, &begun, NULL);
 }
 
 err seal_write(struct sealer *s, struct seal_report *r, struct blk *image,
@@ -247,8 +255,11 @@ err seal_write(struct sealer *s, struct seal_report *r, struct blk *image,
     TRY(writing_begin(&w, s, image));
     TRY(pack_write(&w));
     moved += w.pack_size;
-    TRY(manifest_write(&next, &moved, &w, now));
-    TRY(seal_move_head(s, &next));
-    *r = (struct seal_report){ next.generation, now, w.head.image_size, (uint64_t)w.stored * CHUNK_SIZE, moved };
+    struct manifest_clear m;
+    manifest_fill(&m, &w, &next, now);
+    TRY(manifest_write(&next, &moved, &w, &m));
+    TRY(seal_move_head(s, &next, &w.map));
+    *r = (struct seal_report){ next.generation, now, w.head.image_size, (uint64_t)m.stored * CHUNK_SIZE,
+                               (uint64_t)w.written * CHUNK_SIZE, moved };
     return OK;
 }

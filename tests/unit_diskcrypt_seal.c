@@ -254,6 +254,7 @@ START_TEST(lost_answers)
         ASSERT_OK(seal_write(s, &rep, image, NULL, 0, 2));
         unsigned long calls = r.power.calls - before;
         r.power = (struct store_power){ .stop_after = calls, .torn = torn };
+        rig_fill(image, 1, 2);            /* as much as before */
         ASSERT_CODE(seal_write(s, &rep, image, NULL, 0, 3), E_CLOSED);
         r.power = (struct store_power){ 0 };
         STORE again = NULL;
