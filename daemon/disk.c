@@ -298,6 +298,30 @@ static err on_seal(void *self, int fd, const struct msg *m, int *pass)
     return msg_send(fd, DISK_SEALED, m->seq, body, w.len, 5000);
 }
 
+/* Read back what the parent holds, and authenticate it. What it finds is an answer; a store that cannot be
+ * asked is an error. */
+static err on_verify(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct disk *d = self;
+    struct seal_report r = { 0 };
+    (void)pass;
+    if (d->state != MOUNTED) return msg_send_error(fd, m, (err){ E_STATE });
+    err e = OK;
+    if (d->store_broken) e = connect_once(d);
+    if (e.code) return msg_send_error(fd, m, e);
+    if (d->store_broken) seal_use_store(d->sealer, d->store);
+    e = seal_verify(d->sealer, &r);
+    /* A transfer may have stopped in its middle. */
+    d->store_broken = e.code != E_OK;
+    if (e.code == E_CLOSED || e.code == E_TIMEOUT || e.code == E_MEMORY) return msg_send_error(fd, m, e);
+    uint8_t body[32];
+    struct wr w = wr_of(body, sizeof body);
+    wr_u8(&w, (uint8_t)e.code);
+    wr_u64(&w, e.code ? d->shown.generation : r.generation);
+    wr_u64(&w, r.moved);
+    return msg_send(fd, DISK_VERIFIED, m->seq, body, w.len, 5000);
+}
+
 static err on_dirty(void *self, int fd, const struct msg *m, int *pass)
 {
     struct disk *d = self;
@@ -312,9 +336,9 @@ static const struct msg_rule keeper_rules[] = {
     { DISK_RECORD_GET, 0, 0, IN(STARTING), MSG_ONCE, on_record_get },
     { DISK_GENESIS, 8, 8 + 1024 + 4096, IN(KEYED), MSG_ONCE, on_genesis },
 };
-static const struct msg_rule web_rules[] = { { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal } };
+static const struct msg_rule web_rules[] = { { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify } };
 static const struct msg_rule book_rules[] = { { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty } };
-static const struct msg_table keeper_table = { keeper_rules, 2 }, web_table = { web_rules, 1 }, book_table = { book_rules, 1 };
+static const struct msg_table keeper_table = { keeper_rules, 2 }, web_table = { web_rules, 2 }, book_table = { book_rules, 1 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)

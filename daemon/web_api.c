@@ -246,6 +246,28 @@ static void run_seal(struct web *w, struct web_request *r)
     else web_ask(w, r, LANE_DISK, DISK_SEAL, DISK_SEALED, SEAL_SECONDS, on_sealed);
 }
 
+/* ---- POST /backup/verify ---- */
+
+static err on_verified(struct web *w, struct web_request *r, const struct msg *m)
+{
+    struct rd in = rd_of(m->body, m->len);
+    uint8_t *body;
+    (void)w;
+    const uint8_t code = rd_u8(&in);
+    const uint64_t generation = rd_u64(&in), bytes = rd_u64(&in);
+    TRY(rd_end(&in, "DISK_VERIFIED"));
+    if (code >= E_CODES) FAIL(E_FORMAT, "a verdict of no kind");
+    size_t n = web_backup_body(&body, code == E_OK ? NULL : err_text((enum err_code)code), generation, bytes);
+    answer_json(r, body, n);
+    return OK;
+}
+
+static void run_backup_verify(struct web *w, struct web_request *r)
+{
+    if (!w->has_disk || !w->disk.mounted) web_answer_error(r, 409, "There is no disk to verify yet.");
+    else web_ask(w, r, LANE_DISK, DISK_VERIFY, DISK_VERIFIED, SEAL_SECONDS, on_verified);
+}
+
 /* ---- POST /verify-and-sign ---- */
 
 /* The signatures of a verdict, put to the inputs they are for: ascending, none twice. */
@@ -349,6 +371,7 @@ static const struct web_route routes[] = {
     { "GET",  "/key-evidence",           0,                       false, false, web_run_evidence },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
     { "POST", "/seal",                   0,                       false, true,  run_seal },
+    { "POST", "/backup/verify",          0,                       false, true,  run_backup_verify },
     { "POST", "/verify-and-sign",        SIGN_BODY,               true,  true,  run_sign },
     { "POST", "/secure/verify-and-sign", SECURE_BODY,             false, false, web_run_secure },
     { "GET",  "/v1/channel",             0,                       false, false, web_run_channel_key },

@@ -171,6 +171,20 @@ static void put_disk(struct wr *w, const struct wire_disk *d)
     wr_text(w, "}");
 }
 
+size_t web_backup_body(uint8_t **out, const char *why, uint64_t generation, uint64_t bytes)
+{
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, SMALL).code) return 0;
+    struct wr w = wr_of(room, SMALL);
+    name_bool(&w, "{\"authentic\":", !why);
+    name_number(&w, ",\"generation\":", generation);
+    name_number(&w, ",\"bytes\":", bytes);
+    if (why) name_string(&w, ",\"reason\":", why);
+    wr_text(&w, "}");
+    return done(out, &room, &w);
+}
+
 size_t web_disk_body(uint8_t **out, const struct wire_disk *d)
 {
     BYTES room = NULL;

@@ -16,6 +16,8 @@ size_t web_public_key_body(uint8_t **out, const struct wire_state *s);
 /* Where the channel's requests are to go: its key, and the number of this start. */
 size_t web_channel_body(uint8_t **out, const struct wire_state *s);
 size_t web_settings_body(uint8_t **out, const struct wire_state *s);
+/* What came of reading the present generation back; `why` is NULL when all of it is authentic. */
+size_t web_backup_body(uint8_t **out, const char *why, uint64_t generation, uint64_t bytes);
 size_t web_disk_body(uint8_t **out, const struct wire_disk *d);
 
 /* state, disk: NULL before the first word of keeper or disk. requests: NULL when not known. */

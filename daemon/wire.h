@@ -85,6 +85,8 @@ enum wire_type {
     DISK_SEAL,           /* empty -> DISK_SEALED: wire_disk | MSG_ERROR                           */
     DISK_SEALED,
     DISK_STATE,          /* disk -> web, unasked, at every change: wire_disk                      */
+    DISK_VERIFY,         /* empty -> DISK_VERIFIED: u8 error code, u64 generation, u64 bytes read | MSG_ERROR */
+    DISK_VERIFIED,
 
     /* keeper <-> fetch */
     FETCH_DERIVE = 0x70, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */

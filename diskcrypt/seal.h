@@ -80,6 +80,10 @@ err seal_image_size(uint64_t *out, struct sealer *s);
  *        E_STATE (older than least_generation; image not empty), E_ABSENT (object missing). */
 err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uint64_t least_generation);
 
+/* Read the present generation back and authenticate every byte of it, without writing anything.
+ * Out: *r as of a restore. Fails: as seal_restore() does; E_STATE (nothing is sealed yet; the head is another). */
+err seal_verify(struct sealer *s, struct seal_report *r);
+
 /* The present generation: 0 before the first. */
 uint64_t seal_generation(const struct sealer *s);
 

@@ -13,7 +13,7 @@
 /* One restore on its way. */
 struct restoring {
     struct sealer *s;
-    struct blk *image;
+    struct blk *image;                    /* NULL: only look                                  */
     const struct manifest_clear *m;
     uint64_t done, moved;
     /* the pack that streams by */
@@ -84,7 +84,8 @@ static err chunk_open(struct restoring *t, const uint8_t *sealed, uint64_t offse
     if (bad.code == E_AUTH)
         FAIL(E_AUTH, "chunk %u in %s does not verify", e.index, t->pack.name);
     TRY(bad);
-    TRY(t->image->write_at(t->image, t->plain, CHUNK_SIZE, (uint64_t)e.index * CHUNK_SIZE));
+    if (t->image)
+        TRY(t->image->write_at(t->image, t->plain, CHUNK_SIZE, (uint64_t)e.index * CHUNK_SIZE));
     t->done += CHUNK_SIZE;
     seal_tell(t->s, t->done, (uint64_t)t->m->stored * CHUNK_SIZE);
     return OK;
@@ -165,6 +166,30 @@ static err image_empty(struct blk *image)
     return OK;
 }
 
+static err packs_restore(struct restoring *t)
+{
+    TRY(mem_new(&t->part, CHUNK_SIZE));
+    TRY(mem_new(&t->plain, CHUNK_SIZE));
+    for (uint32_t i = 0; i < t->m->packs; i++)
+        TRY(pack_restore(t, i));
+    if (t->done != (uint64_t)t->m->stored * CHUNK_SIZE)
+        FAIL(E_FORMAT, "%llu bytes of chunks came back of %u chunks", (unsigned long long)t->done, t->m->stored);
+    return OK;
+}
+
+err seal_verify(struct sealer *s, struct seal_report *r)
+{
+    *r = (struct seal_report){ 0 };
+    if (!s->restored || s->now.head.generation == 0)
+        FAIL(E_STATE, "there is no generation to verify");
+    TRY(seal_settle(s));
+    RESTORING t = { .s = s, .m = &s->list };
+    TRY(seal_manifest_open(s, (uint64_t)CHUNK_COUNT_MAX * CHUNK_SIZE));
+    TRY(packs_restore(&t));
+    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size };
+    return OK;
+}
+
 err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uint64_t least_generation)
 {
     *r = (struct seal_report){ 0 };
@@ -180,12 +205,7 @@ err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uin
     if (t.m->generation < least_generation)
         FAIL(E_STATE, "generation %llu is older than %llu, the least that may be restored",
              (unsigned long long)t.m->generation, (unsigned long long)least_generation);
-    TRY(mem_new(&t.part, CHUNK_SIZE));
-    TRY(mem_new(&t.plain, CHUNK_SIZE));
-    for (uint32_t i = 0; i < t.m->packs; i++)
-        TRY(pack_restore(&t, i));
-    if (t.done != (uint64_t)t.m->stored * CHUNK_SIZE)
-        FAIL(E_FORMAT, "%llu bytes of chunks came back of %u chunks", (unsigned long long)t.done, t.m->stored);
+    TRY(packs_restore(&t));
     TRY(image->sync(image));
     TRY(map_of_manifest(&s->map, t.m, s->entries));
     s->restored = true;

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parent/ask.h"
 #include "parent/cmd_store.h"
 #include "parent/config.h"
 #include "parent/copy.h"
 #include "parent/prune.h"
 #include "parent/say.h"
 
-enum { KEEP_MAX = 100000 };
+enum { KEEP_MAX = 100000, DEEP_S = 180 };
 
 static enum exits failed(const struct call *c, const char *dir, const char *what, err e)
 {
@@ -32,11 +33,32 @@ static uint64_t all_bytes(const struct catalogue *cat)
     return sum;
 }
 
+/* --deep: the running enclave reads the present generation back, and authenticates all of it. Out: *answer. */
+static enum exits ask_deep(json_t **answer, const struct call *c)
+{
+    const struct http_request r = { .url = call_url(c), .path = "/backup/verify", .body = "", .type = "application/json", .timeout_s = DEEP_S,
+                                    .progress = "the enclave reads the present generation" };
+    enum exits code = call_ask(c, answer, &r);
+    if (code != EXIT_DONE || c->json) return code;
+    if (json_is_true(json_object_get(*answer, "authentic"))) puts("the enclave: all of the present generation is authentic");
+    return EXIT_DONE;
+}
+
 static enum exits say_verify(const struct call *c, json_t **list, bool head, size_t bad)
 {
+    JSON deep = NULL;
+    if (call_value(c, "deep")) {
+        enum exits code = ask_deep(&deep, c);
+        if (code != EXIT_DONE) return code;
+        if (!json_is_true(json_object_get(deep, "authentic"))) {
+            const char *why = json_string_value(json_object_get(deep, "reason"));
+            return say_failure(c, EXIT_REFUSED, NULL, "The enclave's log names the object. Its next seal, or `backup import`, brings a good one.",
+                               "the enclave: the present generation is not what it sealed: %s", why ? why : "no reason given");
+        }
+    }
     if (c->json) {
-        JSON out = json_pack("{s:b, s:b, s:I, s:O}", "whole", (int)(head && bad == 0), "head", (int)head, "faults", (json_int_t)bad,
-                             "generations", *list);
+        JSON out = json_pack("{s:b, s:b, s:I, s:O, s:O?}", "whole", (int)(head && bad == 0), "head", (int)head, "faults", (json_int_t)bad,
+                             "generations", *list, "enclave", deep);
         enum exits code = say_json(&out);
         return code == EXIT_DONE && (!head || bad) ? EXIT_REFUSED : code;
     }
@@ -179,6 +201,8 @@ static const struct option_row options[] = {
     { "keep-monthly", "N", "prune: and of the N newest months" },
     { "protect", "GENERATION...", "prune: and this one; may be given again" },
     { "dry-run", NULL, "prune: only tell what would go" },
+    { "deep", NULL, "verify: have the running enclave authenticate the present generation too" },
+    { "url", "ADDRESS", "with --deep: the running parent (default " ASK_DEFAULT_URL ")" },
     { "compare", NULL, "copy, import: compare what is there already byte by byte" },
     { NULL, NULL, NULL },
 };
@@ -192,7 +216,7 @@ const struct command backup_command = {
     .options = options,
     .run = run_backup,
     .details = "verify compares all that is in the clear: sizes, headers, hashes, the chain. Only the enclave can tell whether\n"
-               "it is authentic. prune never removes what a kept generation needs, nor the present generation; a damaged\n"
+               "it is authentic: --deep asks it. prune never removes what a kept generation needs, nor the present generation; a damaged\n"
                "manifest that would be kept stops it. copy makes DIR a store as well, and goes on where an earlier copy was\n"
                "cut off; import is the same from DIR. Neither puts an older generation over a newer one.\n"
                "Exit code 0: done, or whole. 1: not whole, refused or failed. 2: wrong usage.",

@@ -235,6 +235,7 @@ static const struct bad {
     { "disk: key before the record", ROLE_DISK, fresh, ROLE_KEEPER, DISK_OPEN, 69, FRAME },
     { "disk: record with a body", ROLE_DISK, fresh, ROLE_KEEPER, DISK_RECORD_GET, 1, FRAME },
     { "disk: seal with a body", ROLE_DISK, fresh, ROLE_WEB, DISK_SEAL, 1, FRAME },
+    { "disk: verify with a body", ROLE_DISK, fresh, ROLE_WEB, DISK_VERIFY, 1, FRAME },
     { "disk: unknown from web", ROLE_DISK, fresh, ROLE_WEB, DISK_OPEN, 69, FRAME },
     { "disk: dirty before there is a disk", ROLE_DISK, fresh, ROLE_BOOK, BOOK_DIRTY, 0, FRAME },
     { "disk: endless from the keeper", ROLE_DISK, fresh, ROLE_KEEPER, DISK_GENESIS, 0, ENDLESS },

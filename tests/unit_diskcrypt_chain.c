@@ -237,6 +237,32 @@ START_TEST(packs_mixed_up)
 }
 END_TEST
 
+START_TEST(verify_reads_all)
+{
+    LIFE l = { 0 };
+    struct seal_report rep;
+    struct manifest_clear m;
+    struct manifest_pack p;
+    struct head h;
+    begin(&l, 40);
+    rig_fill(l.image, 3, 2);
+    ck_assert_uint_eq(seal(&l), 1);
+    ASSERT_OK(seal_verify(l.sealer, &rep));
+    ck_assert(rep.generation == 2 && rep.data == 40 * CHUNK_SIZE);
+    (void)list_of(&l, &m, &h);
+    size_t n;
+    for (uint32_t i = 0; i < m.packs; i++) {
+        manifest_pack_get(&p, &m, i);
+        uint8_t *bytes = store_memory_object(l.r.m, &n, p.name);
+        bytes[n - 1] ^= 1;
+        ASSERT_CODE(seal_verify(l.sealer, &rep), E_AUTH);
+        bytes[n - 1] ^= 1;
+    }
+    ASSERT_OK(seal_verify(l.sealer, &rep));
+    ck_assert_uint_eq(seal(&l), 0);
+}
+END_TEST
+
 /* A seal that fails leaves the sealer with the places of the generation before. */
 START_TEST(after_a_failure)
 {
@@ -259,7 +285,7 @@ END_TEST
 static Suite *suite(void)
 {
     return CHECK_SUITE("diskcrypt chain", only_what_changed, after_a_restore, chains_are_bounded, packs_are_merged, another_size,
-                       packs_mixed_up, after_a_failure);
+                       packs_mixed_up, verify_reads_all, after_a_failure);
 }
 
 CHECK_MAIN(suite)

@@ -26,7 +26,7 @@ _holdfast()
         setup) words="--key --blockhash --max-weight --accept --headers --network --anchor $ask" ;;
         requests) words="--limit $ask" ;;
         backups) words='--store --config' ;;
-        backup) words='verify prune copy import --store --config --keep-last --keep-daily --keep-weekly --keep-monthly --protect --dry-run --compare' ;;
+        backup) words='verify prune copy import --store --config --keep-last --keep-daily --keep-weekly --keep-monthly --protect --dry-run --deep --url --compare' ;;
         address) words='--public-key --root --script --backup-root --network' ;;
         verify) words='--url --document --pcr --image --root --allow-debug --max-age --at --nonce --statement' ;;
         pcr) words='--kernel --cmdline --ramdisk --certificate' ;;

@@ -102,6 +102,29 @@ class Backup(unittest.TestCase):
         os.truncate(manifest, 40)
         self.assertEqual(self.backup("verify", store=store, code=1)["whole"], False)
 
+    def test_deep(self):
+        url = ["--deep", "--url", f"http://127.0.0.1:{self.rig.port}"]
+        good = self.backup("verify", *url)
+        self.assertEqual((good["whole"], good["enclave"]["authentic"]), (True, True))
+        self.assertGreater(good["enclave"]["bytes"], 65536)
+        pack = self.objects(self.rig.store(), ".pack")[-1]
+        with open(pack, "r+b") as f:
+            f.seek(-5, os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-5, os.SEEK_END)
+            f.write(bytes([byte[0] ^ 1]))
+        # What only the key can tell: without it, all looks well.
+        self.assertEqual(self.backup("verify")["whole"], True)
+        self.assertIn("not what it sealed", self.backup("verify", *url, code=1)["error"])
+        self.assertIn("does not verify", self.rig.enclave.text())
+        with open(pack, "r+b") as f:
+            f.seek(-5, os.SEEK_END)
+            f.write(byte)
+        self.assertEqual(self.backup("verify", *url)["enclave"]["authentic"], True)
+        self.seals(1)                                  # it goes on, on a connection of its own
+        self.assertEqual(self.rig.request("POST", "/backup/verify", b"")[0], 200)
+        self.assertEqual(self.rig.get("/backup/verify")[0], 405)
+
     def test_another_service_and_two_copies_at_once(self):
         other = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "0s"})
         self.addCleanup(other.close)
