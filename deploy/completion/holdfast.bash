@@ -5,7 +5,7 @@ _holdfast()
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run status setup public-key settings sign requests seal backups backup address verify pcr eif key help --help --version'
+        words='run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key help --help --version'
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
@@ -27,12 +27,13 @@ _holdfast()
         requests) words="--limit $ask" ;;
         backups) words='--store --config' ;;
         backup) words='verify prune copy import --store --config --keep-last --keep-daily --keep-weekly --keep-monthly --protect --dry-run --deep --url --compare' ;;
+        restore) words='--at --store --config' ;;
         address) words='--public-key --root --script --backup-root --network' ;;
         verify) words='--url --document --pcr --image --root --allow-debug --max-age --at --nonce --statement' ;;
         pcr) words='--kernel --cmdline --ramdisk --certificate' ;;
         eif) words='inspect' ;;
         key) words='policy create check --pcr0 --account --region --evidence --root --at' ;;
-        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup address verify pcr eif key' -- "$current"); return ;;
+        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key' -- "$current"); return ;;
         *) return ;;
     esac
     if { [ "$command" = sign ] || [ "$command" = pcr ] || [ "$before" = inspect ]; } && [ "${current#-}" = "$current" ]; then

@@ -125,6 +125,40 @@ class Backup(unittest.TestCase):
         self.assertEqual(self.rig.request("POST", "/backup/verify", b"")[0], 200)
         self.assertEqual(self.rig.get("/backup/verify")[0], 405)
 
+    def test_restore_at(self):
+        rig = self.rig
+        history = json.loads(rig.get("/requests?limit=1")[2])["total"]
+        generation = rig.status()["disk"]["generation"]
+        store = ["--store", rig.store(), "--json"]
+        self.assertEqual(rig.enclave.stop(), 0)
+        self.backup("copy", self.copy)
+        for at, code in (("x", 2), ("999", 1), ("@5", 1), ("2001-01-01T00:00:00Z", 1)):
+            self.assertEqual(rig.holdfast("restore", "--at", at, *store, check=False).returncode, code, at)
+        last = json.loads(rig.holdfast("restore", "--at", "@99999999999", *store).stdout)
+        self.assertEqual(last["before"], last["generation"])
+        done = json.loads(rig.holdfast("restore", "--at", str(generation - 1), *store).stdout)
+        self.assertEqual(done["generation"], generation - 1)
+        rig.start_enclave()
+        self.assertEqual(json.loads(rig.get("/requests?limit=1")[2])["total"], history - 1)
+        self.seals(1)
+        self.assertEqual(rig.status()["disk"]["generation"], generation)
+        # The two histories have parted: a copy of the one is not mixed into the other.
+        self.backup("import", self.copy, code=1)
+        self.backup("copy", self.copy, code=1)
+        rig.kill_enclave()
+        rig.start_enclave()
+        self.assertEqual(json.loads(rig.get("/requests?limit=1")[2])["total"], history)
+
+    def test_restore_at_is_taken_back(self):
+        rig = self.rig
+        self.assertEqual(rig.enclave.stop(), 0)
+        self.backup("copy", self.copy)
+        rig.holdfast("restore", "--at", "1", "--store", rig.store())
+        back = self.backup("import", self.copy)
+        self.assertEqual(set(self.verdicts(rig.store())), {"whole"})
+        rig.start_enclave()
+        self.assertEqual(rig.status()["disk"]["generation"], back["generation"])
+
     def test_another_service_and_two_copies_at_once(self):
         other = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "0s"})
         self.addCleanup(other.close)
