@@ -23,6 +23,8 @@ struct verdict {
     char     text[WIRE_TEXT];
     uint8_t *signed_part;            /* per signed input: u32, u8, 64 bytes */
     uint32_t signed_inputs;
+    uint8_t *kinds;                  /* enum emulate_kind of each input; NULL: refused before that was known */
+    uint32_t kind_count;
     struct wire_entry entry;
 };
 enum { SIGNED_SIZE = 4 + 1 + 64 };
@@ -86,17 +88,26 @@ static err sign_input(struct judge *j, struct verdict *v, const struct emulate_p
     return wr_end(&out, "signed input");
 }
 
+static err keep_kinds(struct verdict *v, const struct emulate_plan *p)
+{
+    TRY(mem_new(&v->kinds, p->count));
+    for (uint32_t i = 0; i < p->count; i++) v->kinds[i] = (uint8_t)p->input[i].kind;
+    v->kind_count = (uint32_t)p->count;
+    v->status = 200;
+    return OK;
+}
+
 static err sign_all(struct judge *j, struct verdict *v, const struct emulate_plan *p)
 {
     TRY(mem_new(&v->signed_part, p->emulated * SIGNED_SIZE));
     for (uint32_t i = 0; i < p->count; i++)
         if (p->input[i].kind == EMULATE_INPUT) TRY(sign_input(j, v, p, i));
-    v->status = 200;
     return OK;
 }
 
-/* Order as the earlier system has it: key, weight, then the rule. */
-static err decide(struct judge *j, struct verdict *v, const uint8_t *body, size_t n)
+/* Order as the earlier system has it: key, weight, then the rule. `dry`: the verdict alone, nothing is asked of sign
+ * but what everybody may know. */
+static err decide(struct judge *j, struct verdict *v, const uint8_t *body, size_t n, bool dry)
 {
     struct params params;
     EMULATE_REQUEST q = NULL;
@@ -128,7 +139,8 @@ static err decide(struct judge *j, struct verdict *v, const uint8_t *body, size_
         return OK;
     }
     TRY(e);
-    return sign_all(j, v, plan);
+    TRY(keep_kinds(v, plan));
+    return dry ? OK : sign_all(j, v, plan);
 }
 
 /* No signature leaves before the book has it. */
@@ -149,39 +161,54 @@ static err record(struct judge *j, struct verdict *v, const uint8_t *body, size_
 static err answer(int fd, const struct msg *m, const struct verdict *v)
 {
     BYTES out = NULL;
-    size_t part = (size_t)v->signed_inputs * SIGNED_SIZE, size = 2 + 4 + strlen(v->text) + 4 + part;
+    size_t part = (size_t)v->signed_inputs * SIGNED_SIZE, size = 2 + 4 + strlen(v->text) + 4 + part + 4 + v->kind_count;
     TRY(mem_new(&out, size));
     struct wr w = wr_of(out, size);
     wr_u16(&w, v->status);
     wr_var(&w, v->text, strlen(v->text));
     wr_u32(&w, v->signed_inputs);
     if (part) wr_bytes(&w, v->signed_part, part);
+    wr_var(&w, v->kinds, v->kind_count);
     TRY(wr_end(&w, "verdict"));
     return msg_send(fd, JUDGE_VERDICT, m->seq, out, w.len, ASK_MS);
 }
 
-static err on_sign(void *self, int fd, const struct msg *m, int *pass)
+static err judge_it(struct judge *j, int fd, const struct msg *m, bool dry)
 {
-    struct judge *j = self;
-    (void)pass;
     enum { ID = 8 };
     struct verdict v = { 0 };
-    err e = decide(j, &v, m->body + ID, m->len - ID);
+    err e = decide(j, &v, m->body + ID, m->len - ID, dry);
     /* A sign or book that is gone ends the enclave; it is not ours to answer for. */
-    if (!e.code && v.entry.inputs) e = record(j, &v, m->body + ID, m->len - ID);
+    if (!e.code && v.entry.inputs && !dry) e = record(j, &v, m->body + ID, m->len - ID);
     if (e.code && e.code != E_CLOSED && e.code != E_TIMEOUT) {
-        v.signed_inputs = 0;
+        v.signed_inputs = v.kind_count = 0;
         refuse(&v, e.code == E_LIMIT ? 507 : 500, "", e.code == E_LIMIT
                ? "the state disk is full: nothing was signed" : "the enclave could not decide; nothing was signed");
         e = OK;
     }
     if (!e.code) e = answer(fd, m, &v);
     free(v.signed_part);
+    free(v.kinds);
     return e;
 }
 
-static const struct msg_rule web_rules[] = { { JUDGE_SIGN, 8, EMULATE_REQUEST_MAX + 8, ONE_STATE, 0, on_sign } };
-static const struct msg_table web_table = { web_rules, 1 };
+static err on_sign(void *self, int fd, const struct msg *m, int *pass)
+{
+    (void)pass;
+    return judge_it(self, fd, m, false);
+}
+
+static err on_verify(void *self, int fd, const struct msg *m, int *pass)
+{
+    (void)pass;
+    return judge_it(self, fd, m, true);
+}
+
+static const struct msg_rule web_rules[] = {
+    { JUDGE_SIGN, 8, EMULATE_REQUEST_MAX + 8, ONE_STATE, 0, on_sign },
+    { JUDGE_VERIFY, 8, EMULATE_REQUEST_MAX + 8, ONE_STATE, 0, on_verify },
+};
+static const struct msg_table web_table = { web_rules, 2 };
 
 err judge_main(struct role_env *env)
 {

@@ -8,6 +8,7 @@
 #include "daemon/web.h"
 #include "daemon/web_json.h"
 #include "daemon/web_text.h"
+#include "signer/emulate.h"
 #include "signer/tx.h"
 
 /* Seconds until a client hears 503. A derivation waits for KMS, a seal for the parent. */
@@ -284,7 +285,15 @@ static err read_signatures(struct web_signature *out, struct rd *in, const struc
         out[input] = (struct web_signature){ .made = true, .annex = annex, .bytes = bytes };
         least = (uint64_t)input + 1;
     }
-    return rd_end(in, "JUDGE_VERDICT");
+    size_t n = 0;
+    const uint8_t *kinds = rd_var(in, tx->in_count, &n);
+    TRY(rd_end(in, "JUDGE_VERDICT"));
+    if (n != tx->in_count) FAIL(E_FORMAT, "a verdict on %zu inputs of %zu", n, tx->in_count);
+    for (size_t i = 0; i < n; i++) {
+        out[i].kind = kinds[i];
+        if (kinds[i] > SKIP_ON_CHAIN || out[i].made != (kinds[i] == EMULATE_INPUT)) FAIL(E_FORMAT, "a verdict that contradicts itself");
+    }
+    return OK;
 }
 
 static void drop_signatures(struct web_signature **s) { free(*s); }
@@ -312,22 +321,48 @@ static err answer_signed(struct web_request *r, struct rd *in)
     return OK;
 }
 
-static err on_verdict(struct web *w, struct web_request *r, const struct msg *m)
+/* POST /verify: what each input is, and no signature. */
+static err answer_valid(struct web_request *r, struct rd *in)
+{
+    size_t n = 0;
+    uint8_t *body = NULL;
+    if (rd_u32(in) != 0) FAIL(E_FORMAT, "a dry run that signs");
+    const uint8_t *kinds = rd_var(in, r->message_len, &n);
+    TRY(rd_end(in, "JUDGE_VERDICT"));
+    for (size_t i = 0; i < n; i++)
+        if (kinds[i] > SKIP_ON_CHAIN) FAIL(E_FORMAT, "an input of no kind");
+    n = web_valid_body(&body, kinds, n);
+    answer_json(r, body, n);
+    return OK;
+}
+
+static err take_verdict(struct web_request *r, const struct msg *m, err (*good)(struct web_request *, struct rd *))
 {
     struct rd in = rd_of(m->body, m->len);
     char text[512];
     size_t n = 0;
-    (void)w;
     const int status = rd_u16(&in);
     const uint8_t *words = rd_var(&in, sizeof text - 1, &n);
     if (!words || (status != 200 && (status < 400 || status > 599))) FAIL(E_FORMAT, "JUDGE_VERDICT with status %d", status);
-    if (status == 200) return answer_signed(r, &in);
+    if (status == 200) return good(r, &in);
     memcpy(text, words, n);
     text[n] = 0;
-    if (rd_u32(&in) != 0) FAIL(E_FORMAT, "a verdict that refuses and signs");
+    if (rd_u32(&in) != 0 || rd_u32(&in) != 0) FAIL(E_FORMAT, "a verdict that refuses and signs");
     TRY(rd_end(&in, "JUDGE_VERDICT"));
     web_answer_error(r, status, text);
     return OK;
+}
+
+static err on_verdict(struct web *w, struct web_request *r, const struct msg *m)
+{
+    (void)w;
+    return take_verdict(r, m, answer_signed);
+}
+
+static err on_dry_verdict(struct web *w, struct web_request *r, const struct msg *m)
+{
+    (void)w;
+    return take_verdict(r, m, answer_valid);
 }
 
 /* What a client hears before there is a key to sign with; 0: there is one. */
@@ -338,7 +373,8 @@ int web_not_serving(const struct web *w, const char **text)
     return w->awaited ? 400 : 503;
 }
 
-static void run_sign(struct web *w, struct web_request *r)
+static void ask_judge(struct web *w, struct web_request *r, uint16_t question,
+                      err (*on)(struct web *, struct web_request *, const struct msg *))
 {
     struct web_problem why;
     uint8_t *message;
@@ -354,8 +390,11 @@ static void run_sign(struct web *w, struct web_request *r)
     }
     const int status = web_not_serving(w, &text);
     if (status) web_answer_error(r, status, text);
-    else web_ask(w, r, LANE_JUDGE, JUDGE_SIGN, JUDGE_VERDICT, SIGN_SECONDS, on_verdict);
+    else web_ask(w, r, LANE_JUDGE, question, JUDGE_VERDICT, SIGN_SECONDS, on);
 }
+
+static void run_sign(struct web *w, struct web_request *r)   { ask_judge(w, r, JUDGE_SIGN, on_verdict); }
+static void run_verify(struct web *w, struct web_request *r) { ask_judge(w, r, JUDGE_VERIFY, on_dry_verdict); }
 
 /* ---- routes ---- */
 
@@ -373,6 +412,7 @@ static const struct web_route routes[] = {
     { "POST", "/seal",                   0,                       false, true,  run_seal },
     { "POST", "/backup/verify",          0,                       false, true,  run_backup_verify },
     { "POST", "/verify-and-sign",        SIGN_BODY,               true,  true,  run_sign },
+    { "POST", "/verify",                 SIGN_BODY,               true,  true,  run_verify },
     { "POST", "/secure/verify-and-sign", SECURE_BODY,             false, false, web_run_secure },
     { "GET",  "/v1/channel",             0,                       false, false, web_run_channel_key },
     { "POST", "/v1/channel",             CHANNEL_BODY,            false, false, web_run_channel },

@@ -12,6 +12,7 @@
 #include "core/mem.h"
 #include "keystore/key_finding.h"
 #include "keystore/channel.h"
+#include "signer/emulate.h"
 
 /* ---- pieces ---- */
 
@@ -408,6 +409,25 @@ size_t web_signed_body(uint8_t **out, const struct tx *tx, const struct web_sign
     for (size_t i = 0; i < tx->in_count; i++) {
         name_number(&w, i ? ",{\"index\":" : "{\"index\":", i);
         name_bool(&w, ",\"signed\":", signature[i].made);
+        if (!signature[i].made) name_string(&w, ",\"skipped\":", emulate_kind_text(signature[i].kind));
+        wr_text(&w, "}");
+    }
+    wr_text(&w, "]}");
+    return done(out, &room, &w);
+}
+
+size_t web_valid_body(uint8_t **out, const uint8_t *kinds, size_t count)
+{
+    const size_t cap = 64 + count * INPUT_ROOM;
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, cap).code) return 0;
+    struct wr w = wr_of(room, cap);
+    wr_text(&w, "{\"valid\":true,\"inputs\":[");
+    for (size_t i = 0; i < count; i++) {
+        name_number(&w, i ? ",{\"index\":" : "{\"index\":", i);
+        name_bool(&w, ",\"emulated\":", kinds[i] == EMULATE_INPUT);
+        if (kinds[i] != EMULATE_INPUT) name_string(&w, ",\"skipped\":", emulate_kind_text(kinds[i]));
         wr_text(&w, "}");
     }
     wr_text(&w, "]}");

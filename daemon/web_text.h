@@ -34,7 +34,9 @@ size_t web_requests_body(uint8_t **out, uint64_t total, size_t count,
                          bool (*entry)(void *self, struct wire_entry *e), void *self);
 
 /* A judge's verdict on one input, and the transaction as the client gets it back. */
-struct web_signature { bool made, annex; const uint8_t *bytes; };   /* bytes: 64 */
+struct web_signature { bool made, annex; const uint8_t *bytes; uint8_t kind; };   /* bytes: 64; enum emulate_kind */
+/* The verdict alone: {"valid": true, "inputs": [{"index", "emulated", "skipped"}, …]}. */
+size_t web_valid_body(uint8_t **out, const uint8_t *kinds, size_t count);
 /* `signature` has tx->in_count elements; message_len is the size of the request that held tx. */
 size_t web_signed_body(uint8_t **out, const struct tx *tx, const struct web_signature *signature, size_t message_len);
 

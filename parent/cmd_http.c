@@ -251,15 +251,17 @@ static enum exits run_sign(const struct call *c)
     BYTES request = NULL;
     JSON body = NULL;
     size_t n = 0;
+    const bool dry = call_value(c, "dry-run") != NULL;
     enum exits code = read_request(&request, &n, c);
     if (code == EXIT_DONE)
-        code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = "/verify-and-sign", .body = request, .body_len = n,
-                                                     .timeout_s = USUAL_S, .progress = "waiting for the signature" });
+        code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = dry ? "/verify" : "/verify-and-sign", .body = request, .body_len = n,
+                                                     .timeout_s = USUAL_S, .progress = dry ? "waiting for the verdict" : "waiting for the signature" });
     if (code != EXIT_DONE) return code;
     /* The answer is JSON for the next program in either case. */
     return say_json(&body);
 }
 
+static const struct option_row sign_options[] = { { "dry-run", NULL, "have it verified only: nothing is signed or recorded" }, ASK_OPTIONS, { NULL, NULL, NULL } };
 static const struct option_row ask_only[] = { ASK_OPTIONS, { NULL, NULL, NULL } };
 static const struct option_row setup_options[] = {
     { "key", "ARN", "the KMS key that the master key is derived with" },
@@ -286,6 +288,6 @@ const struct command requests_command = {
 const struct command setup_command = {
     .name = "setup", .summary = "Set the service up: once in its life.", .options = setup_options, .run = run_setup };
 const struct command sign_command = {
-    .name = "sign", .operands = "FILE|-", .operands_least = 1, .operands_most = 1, .options = ask_only, .run = run_sign,
+    .name = "sign", .operands = "FILE|-", .operands_least = 1, .operands_most = 1, .options = sign_options, .run = run_sign,
     .summary = "Have an emulated spend verified and signed; print the signed transaction.",
     .details = "FILE holds the JSON request of POST /verify-and-sign; - reads it from standard input." };

@@ -27,20 +27,6 @@ void emulate_refusal_text(char out[static EMULATE_TEXT], const struct emulate_re
         snprintf(out, EMULATE_TEXT, "%s", text);
 }
 
-const char *emulate_kind_text(enum emulate_kind k)
-{
-    static const char *const texts[] = {
-        [EMULATE_INPUT]      = "emulated",
-        [SKIP_NOT_TAPROOT]   = "not a taproot output",
-        [SKIP_NO_WITNESS]    = "no witness",
-        [SKIP_KEY_PATH]      = "key path",
-        [SKIP_CONTROL_SHORT] = "control block too short",
-        [SKIP_LEAF_VERSION]  = "no leaf version",
-        [SKIP_ON_CHAIN]      = "script is on chain",
-    };
-    return (size_t)k < sizeof texts / sizeof *texts ? texts[k] : "?";
-}
-
 /* Say why to the client and to the log. */
 static err refuse(struct emulate_refusal *why, enum err_code code, enum emulate_fault fault,
                   uint32_t input, const char *detail)

@@ -121,3 +121,17 @@ uint32_t emulate_witness_write(struct wr *w, const uint8_t sig[static 64], const
     tx_item_write(w, annex->p, annex->n);
     return 2;
 }
+
+const char *emulate_kind_text(enum emulate_kind k)
+{
+    static const char *const texts[] = {
+        [EMULATE_INPUT]      = "emulated",
+        [SKIP_NOT_TAPROOT]   = "not a taproot output",
+        [SKIP_NO_WITNESS]    = "no witness",
+        [SKIP_KEY_PATH]      = "key path",
+        [SKIP_CONTROL_SHORT] = "control block too short",
+        [SKIP_LEAF_VERSION]  = "no leaf version",
+        [SKIP_ON_CHAIN]      = "script is on chain",
+    };
+    return (size_t)k < sizeof texts / sizeof *texts ? texts[k] : "?";
+}

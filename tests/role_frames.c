@@ -228,6 +228,7 @@ static const struct bad {
     { "book: endless from web", ROLE_BOOK, fresh, ROLE_WEB, BOOK_LIST, 0, ENDLESS },
     { "judge: unknown from web", ROLE_JUDGE, fresh, ROLE_WEB, 0x7777, 0, FRAME },
     { "judge: short request", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_SIGN, 7, FRAME },
+    { "judge: short request to verify", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_VERIFY, 7, FRAME },
     { "judge: endless request", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_SIGN, 0, ENDLESS },
     { "judge: sign speaks unasked", ROLE_JUDGE, fresh, ROLE_SIGN, SIGN_INPUT_IS, 64, FRAME },
     { "judge: book speaks unasked", ROLE_JUDGE, fresh, ROLE_BOOK, BOOK_RECORDED, 8, FRAME },

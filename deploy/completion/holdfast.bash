@@ -22,7 +22,8 @@ _holdfast()
     local ask='--url --channel-key --plain --root --image --pcr'
     case $command in
         run) words='--config --check' ;;
-        status | seal | public-key | settings | sign) words=$ask ;;
+        status | seal | public-key | settings) words=$ask ;;
+        sign) words="--dry-run $ask" ;;
         setup) words="--key --blockhash --max-weight --accept --headers --network --anchor $ask" ;;
         requests) words="--limit $ask" ;;
         backups) words='--store --config' ;;

@@ -289,6 +289,8 @@ static void put_signatures(struct wr *w, const struct tx *tx)
         wr_u8(w, annex_kept(&tx->in[i]));
         wr_bytes(w, sig, sizeof sig);
     }
+    wr_u32(w, (uint32_t)tx->in_count);
+    for (size_t i = 0; i < tx->in_count; i++) wr_u8(w, tx->in[i].witness_count >= 2 ? EMULATE_INPUT : SKIP_KEY_PATH);
 }
 
 static void put_refusal(struct wr *w, const char *text)
@@ -296,6 +298,7 @@ static void put_refusal(struct wr *w, const char *text)
     wr_u16(w, 400);
     wr_var(w, text, strlen(text));
     wr_u32(w, 0);
+    wr_var(w, "", 0);
 }
 
 static void put_bad_input(struct wr *w, uint32_t count)
@@ -318,7 +321,7 @@ static void judge(struct peer *p, int *fd, const struct msg *m)
     if (m->type != JUDGE_SIGN || !rd_u64(&r)) die("not a JUDGE_SIGN");
     must(emulate_request_parse(&q, r.p, r.left), "a request that does not parse");
     const int version = q->tx->version;
-    const size_t cap = 256 + q->tx->in_count * 69;
+    const size_t cap = 256 + q->tx->in_count * 70;
     uint16_t seq = m->seq, type = JUDGE_VERDICT;
     BYTES out = NULL;
     must(mem_new(&out, cap), "memory");

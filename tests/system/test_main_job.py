@@ -103,6 +103,26 @@ class MainJob(unittest.TestCase):
         short["actual_spent_outputs"] = []
         self.error(short, 400, "Missing spent outputs")
 
+    def test_a_dry_run(self):
+        before = json.loads(self.rig.get("/requests?limit=1")[2])["total"]
+        code, _, body = self.rig.request("POST", "/verify", r.spend(self.spk()))
+        self.assertEqual((code, json.loads(body)), (200, {"valid": True, "inputs": [{"index": 0, "emulated": True}]}))
+        code, _, body = self.rig.request("POST", "/verify", r.spend(self.spk(b"\x00"), script="00"))
+        self.assertEqual(code, 400)
+        self.assertIn("Unable to sign: Verification failed", json.loads(body)["error"])
+        skipped = r.spend(self.spk())
+        skipped["emulated_tx_to"]["input"][0]["witness"] = ["00"]
+        for path in ("/verify", "/verify-and-sign"):
+            code, _, body = self.rig.request("POST", path, skipped)
+            self.assertEqual((code, json.loads(body)["inputs"][0]["skipped"]), (200, "key path"))
+        after = json.loads(self.rig.get("/requests?limit=1")[2])["total"]
+        self.assertEqual(after, before + 1, "a dry run is not recorded")
+        url = ["--url", f"http://127.0.0.1:{self.rig.port}"]
+        with open(self.rig.path("dry.json"), "w") as f:
+            json.dump(r.spend(self.spk()), f)
+        out = self.rig.holdfast("sign", "--dry-run", *url, self.rig.path("dry.json"), "--json")
+        self.assertEqual(json.loads(out.stdout)["valid"], True)
+
     def test_the_book_has_what_was_signed_and_refused(self):
         before = json.loads(self.rig.get("/requests?limit=1")[2])["total"]
         self.signs(r.spend(self.spk()))
