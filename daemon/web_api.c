@@ -14,7 +14,7 @@
 /* Seconds until a client hears 503. A derivation waits for KMS, a seal for the parent. */
 enum { SIGN_SECONDS = 30, SETUP_SECONDS = 150, SEAL_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
 enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = CHANNEL_PLAIN_MAX, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
-       CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
+       ADDRESS_BODY = 1 << 20, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
 
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
 static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";
@@ -396,6 +396,25 @@ static void ask_judge(struct web *w, struct web_request *r, uint16_t question,
 static void run_sign(struct web *w, struct web_request *r)   { ask_judge(w, r, JUDGE_SIGN, on_verdict); }
 static void run_verify(struct web *w, struct web_request *r) { ask_judge(w, r, JUDGE_VERIFY, on_dry_verdict); }
 
+/* ---- POST /address ---- */
+
+static void run_address(struct web *w, struct web_request *r)
+{
+    struct web_problem why;
+    struct web_address a;
+    uint8_t *body;
+    if (!has_key(w)) {
+        web_answer_error(r, 404, no_secret);
+        return;
+    }
+    if (!web_read_address(&a, &why, r->body, r->len)) {
+        web_answer_error(r, why.status, why.text);
+        return;
+    }
+    size_t n = web_address_body(&body, &a, w->state.public_key);
+    answer_json(r, body, n);
+}
+
 /* ---- routes ---- */
 
 static const struct web_route routes[] = {
@@ -412,6 +431,7 @@ static const struct web_route routes[] = {
     { "POST", "/seal",                   0,                       false, true,  run_seal },
     { "POST", "/backup/verify",          0,                       false, true,  run_backup_verify },
     { "POST", "/verify-and-sign",        SIGN_BODY,               true,  true,  run_sign },
+    { "POST", "/address",                ADDRESS_BODY,            true,  true,  run_address },
     { "POST", "/verify",                 SIGN_BODY,               true,  true,  run_verify },
     { "POST", "/secure/verify-and-sign", SECURE_BODY,             false, false, web_run_secure },
     { "GET",  "/v1/channel",             0,                       false, false, web_run_channel_key },

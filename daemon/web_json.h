@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "daemon/wire.h"
+#include "signer/address.h"
 
 enum { WEB_DEPTH = 32, WEB_PROBLEM = 320, WEB_CONTAINERS = 150000, WEB_VALUES = 500000 };
 struct web_problem {
@@ -32,6 +33,18 @@ bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, con
  * lays down. It is never longer than n + 64 bytes. */
 bool web_read_sign(uint8_t **message, size_t *len, struct web_problem *why,
                    uint64_t id, const void *body, size_t n);
+
+/* {"network": text, "root": 64 hex digits or "tree": text, "backup_root": 64 hex digits or "backup_csv": blocks and
+ * "backup_key": 64 hex digits (may be absent)}. */
+struct web_address {
+    enum address_network net;
+    uint8_t root[32], backup[32], recovery[RECOVERY_SCRIPT];
+    size_t  recovery_len;              /* 0: the backup tree was given by its root, or not at all */
+    bool    has_backup;
+};
+bool web_read_address(struct web_address *out, struct web_problem *why, const void *body, size_t n);
+/* The answer to it, for the service's master public key; 0 without memory. */
+size_t web_address_body(uint8_t **out, const struct web_address *a, const uint8_t master[static 33]);
 
 /* A decimal number as one writes it: digits, no sign, no leading zero, at most max (>= 9). */
 bool web_decimal(const char *text, uint64_t max, uint64_t *out);

@@ -1,9 +1,11 @@
 /* cmd_address.c - `holdfast address`: where to pay, from public keys alone, offline. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/buf.h"
 #include "core/mem.h"
+#include "parent/file.h"
 #include "parent/say.h"
 #include "signer/address.h"
 
@@ -11,7 +13,8 @@ enum { LEAF_TAPSCRIPT = 0xc0, SCRIPT_MAX = 1 << 20 };
 
 struct wanted {
     enum address_network net;
-    uint8_t master[33], root[32], backup[32];
+    uint8_t master[33], root[32], backup[32], recovery[RECOVERY_SCRIPT];
+    size_t  recovery_len;
     bool has_backup;
 };
 
@@ -24,30 +27,61 @@ static enum exits take_hex(uint8_t *out, size_t n, const struct call *c, const c
     return EXIT_DONE;
 }
 
-/* A single script is a tree of one leaf. */
-static enum exits root_of_script(uint8_t root[static 32], const struct call *c, const char *hex)
+/* BIP386's expression, on the command line or in a file; a single script is a tree of one leaf. */
+static enum exits root_of_text(uint8_t root[static 32], const struct call *c, const char *text, const char *name)
 {
-    BYTES script = NULL;
-    size_t n = strlen(hex);
-    if (n % 2 || n > 2 * (size_t)SCRIPT_MAX || mem_new(&script, n / 2).code || hex_to(script, n / 2, hex, n).code)
-        return say_failure(c, EXIT_USAGE, NULL, NULL, "address: --script takes a script in hex");
-    struct tree_leaf leaf = { .depth = 0, .version = LEAF_TAPSCRIPT, .script = { script, n / 2 } };
-    if (tree_root(root, &leaf, 1).code) return say_failure(c, EXIT_REFUSED, NULL, NULL, "address: no tree can be made of this script");
-    return EXIT_DONE;
+    err e = tree_text_root(root, text, strlen(text));
+    if (!e.code) return EXIT_DONE;
+    return say_failure(c, EXIT_USAGE, NULL, "A leaf is a script in hex, a branch {tree,tree}.", "address: --%s is no tree of scripts", name);
+}
+
+static enum exits root_of_tree(uint8_t root[static 32], const struct call *c, const char *tree)
+{
+    BYTES text = NULL;
+    size_t n = 0;
+    if (access(tree, F_OK) != 0) return root_of_text(root, c, tree, "tree");
+    if (file_read(&text, &n, tree, 2 * SCRIPT_MAX).code || memchr(text, 0, n)) return say_failure(c, EXIT_USAGE, NULL, NULL, "address: %s cannot be read", tree);
+    while (n && strchr(" \r\n", text[n - 1])) n--;
+    text[n] = 0;
+    return root_of_text(root, c, (const char *)text, "tree");
+}
+
+static enum exits take_recovery(struct wanted *w, const struct call *c)
+{
+    unsigned long long blocks;
+    uint8_t key[32];
+    if (call_value(c, "backup-root")) return say_failure(c, EXIT_USAGE, NULL, NULL, "address: give either --backup-root or --backup-csv");
+    if (!call_value(c, "backup-csv")) return say_failure(c, EXIT_USAGE, NULL, NULL, "address: --backup-key goes with --backup-csv");
+    if (!call_number(&blocks, c, "backup-csv", 0, 1, 65535)) return EXIT_USAGE;
+    enum exits code = take_hex(key, sizeof key, c, "backup-key");
+    if (code != EXIT_DONE) return code;
+    if (recovery_script(w->recovery, &w->recovery_len, (uint32_t)blocks, key).code)
+        return say_failure(c, EXIT_REFUSED, NULL, NULL, "address: --backup-key is not the x of a point of secp256k1");
+    struct tree_leaf leaf = { .version = LEAF_TAPSCRIPT, .script = { w->recovery, w->recovery_len } };
+    w->has_backup = true;
+    return tree_root(w->backup, &leaf, 1).code ? EXIT_REFUSED : EXIT_DONE;
 }
 
 static enum exits take_all(struct wanted *w, const struct call *c)
 {
-    const char *net = call_value(c, "network"), *script = call_value(c, "script"), *root = call_value(c, "root");
+    const char *net = call_value(c, "network"), *script = call_value(c, "script"), *root = call_value(c, "root"), *tree = call_value(c, "tree");
     if (!net || address_network_parse(&w->net, net).code)
         return say_failure(c, EXIT_USAGE, NULL, NULL, "address: --network is mainnet, testnet, signet or regtest");
-    if (!script == !root)
-        return say_failure(c, EXIT_USAGE, NULL, NULL, "address: give either --script or --root");
+    if (!!script + !!root + !!tree != 1)
+        return say_failure(c, EXIT_USAGE, NULL, NULL, "address: give one of --tree, --script and --root");
     enum exits code = take_hex(w->master, sizeof w->master, c, "public-key");
-    if (code == EXIT_DONE) code = script ? root_of_script(w->root, c, script) : take_hex(w->root, sizeof w->root, c, "root");
+    if (code == EXIT_DONE) code = tree ? root_of_tree(w->root, c, tree) : script ? root_of_text(w->root, c, script, "script") : take_hex(w->root, sizeof w->root, c, "root");
+    if (code == EXIT_DONE && (call_value(c, "backup-csv") || call_value(c, "backup-key"))) return take_recovery(w, c);
     w->has_backup = call_value(c, "backup-root") != NULL;
     if (code == EXIT_DONE && w->has_backup) code = take_hex(w->backup, sizeof w->backup, c, "backup-root");
     return code;
+}
+
+static json_t *hex_json(const uint8_t *p, size_t n)
+{
+    char text[2 * RECOVERY_SCRIPT + 1];
+    hex_from(text, p, n);
+    return json_string(text);
 }
 
 static enum exits run_address(const struct call *c)
@@ -69,14 +103,19 @@ static enum exits run_address(const struct call *c)
     }
     JSON out = json_pack("{s:s, s:s, s:s, s:s+}", "address", address, "merkle_root", root, "output_key", key,
                          "script_pubkey", "5120", key);
+    if (w.has_backup) json_object_set_new(out, "backup_root", hex_json(w.backup, 32));
+    if (w.recovery_len) json_object_set_new(out, "backup_script", hex_json(w.recovery, w.recovery_len));
     return say_json(&out);
 }
 
 static const struct option_row options[] = {
     { "public-key", "HEX", "the service's master public key, 33 bytes (holdfast public-key)" },
     { "root", "HEX", "merkle root of the emulated script tree" },
-    { "script", "HEX", "instead of --root: the only script of that tree (leaf version c0)" },
+    { "tree", "FILE|TEXT", "instead of --root: the tree, {HEX,{HEX,HEX}}, each a script (leaf version c0)" },
+    { "script", "HEX", "instead of --root: the only script of that tree" },
     { "backup-root", "HEX", "merkle root of a tree that can spend without the service" },
+    { "backup-csv", "BLOCKS", "instead of --backup-root: after so many blocks ..." },
+    { "backup-key", "HEX", "... this key (x-only) can spend without the service" },
     { "network", "NAME", "mainnet, testnet, signet or regtest" },
     { NULL, NULL, NULL },
 };

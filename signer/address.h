@@ -51,4 +51,12 @@ enum { TREE_CONTROL_MAX = 33 + 32 * 128 };
 err tree_control(uint8_t control[static TREE_CONTROL_MAX], size_t *n, const uint8_t internal[static 32],
                  const struct tree_leaf *leaves, size_t count, size_t which);
 
+/* Root of a tree written as BIP386 writes one, with scripts in hex (leaf version c0): `51`, `{51,{52ac,53}}`.
+ * Fails: E_FORMAT, E_LIMIT (depth, leaves), E_MEMORY. */
+err tree_text_root(uint8_t root[static 32], const char *text, size_t n);
+/* A leaf that gets coins back without the service: `blocks` after the output was mined (BIP68, BIP112: 1 to 65535), signed
+ * for by `key` (x-only). Out: out[0..*n): blocks CHECKSEQUENCEVERIFY DROP key CHECKSIG. Fails: E_FORMAT (blocks; key is no point). */
+enum { RECOVERY_SCRIPT = 4 + 1 + 1 + 33 + 1 };
+err recovery_script(uint8_t out[static RECOVERY_SCRIPT], size_t *n, uint32_t blocks, const uint8_t key[static 32]);
+
 #endif

@@ -3,7 +3,7 @@
 add_library(hf_child STATIC child.c request.c)
 target_link_libraries(hf_child PUBLIC hf_core)
 
-add_library(hf_address STATIC address.c tree.c)
+add_library(hf_address STATIC address.c tree.c tree_text.c)
 target_link_libraries(hf_address PUBLIC hf_core hf_script hf_child)
 
 add_library(hf_emulate STATIC emulate.c emulate_request.c)

@@ -1,10 +1,10 @@
 # Tests of the role `web`. The role alone, in its sandbox, with all peers played by web_peer.
 if(TARGET hf_script)
   include(${PROJECT_SOURCE_DIR}/daemon/web.cmake)
-  set(HF_WEB_JSON ${PROJECT_SOURCE_DIR}/daemon/web_json.c ${PROJECT_SOURCE_DIR}/daemon/web_setup.c
+  set(HF_WEB_JSON ${PROJECT_SOURCE_DIR}/daemon/web_json.c ${PROJECT_SOURCE_DIR}/daemon/web_address.c ${PROJECT_SOURCE_DIR}/daemon/web_setup.c
     ${PROJECT_SOURCE_DIR}/daemon/web_sign.c
     ${PROJECT_SOURCE_DIR}/daemon/wire.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
-  set(HF_WEB_LIBS hf_policy hf_script hf_channel hf_aws hf_core PkgConfig::JANSSON)
+  set(HF_WEB_LIBS hf_policy hf_script hf_address hf_channel hf_aws hf_core PkgConfig::JANSSON)
 
   add_executable(web_peer support/web_peer.c support/web_secure_peer.c ${WEB_SOURCES} ${PROJECT_SOURCE_DIR}/daemon/wire.c
     ${PROJECT_SOURCE_DIR}/daemon/calls.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
@@ -17,5 +17,5 @@ if(TARGET hf_script)
 
   hf_unit(unit_daemon_web_json SOURCES unit_daemon_web_json.c ${HF_WEB_JSON} ${PROJECT_SOURCE_DIR}/daemon/web_text.c
     LIBS hf_faults hf_support ${HF_WEB_LIBS} WRAP ${HF_FAULT_WRAP})
-  hf_fuzz(json SOURCES ${HF_WEB_JSON} LIBS ${HF_WEB_LIBS} REACH json.roots json.setup json.headers)
+  hf_fuzz(json SOURCES ${HF_WEB_JSON} LIBS ${HF_WEB_LIBS} REACH json.roots json.setup json.headers json.address json.recovery)
 endif()

@@ -10,12 +10,12 @@ _holdfast()
         return
     fi
     case $before in
-        --config | --document | --image | --statement | --kernel | --ramdisk | --certificate | --evidence) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --config | --tree | --document | --image | --statement | --kernel | --ramdisk | --certificate | --evidence) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --store | copy | import) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
-        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
+        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
         --region) mapfile -t COMPREPLY < <(compgen -W 'us-east-1 us-west-2 eu-central-1 eu-west-1' -- "$current"); return ;;
         --root) [ "$command" != address ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
@@ -29,7 +29,7 @@ _holdfast()
         backups) words='--store --config' ;;
         backup) words='verify prune copy import --store --config --keep-last --keep-daily --keep-weekly --keep-monthly --protect --dry-run --deep --url --compare' ;;
         restore) words='--at --store --config' ;;
-        address) words='--public-key --root --script --backup-root --network' ;;
+        address) words='--public-key --root --tree --script --backup-root --backup-csv --backup-key --network' ;;
         verify) words='--url --document --pcr --image --root --allow-debug --max-age --at --nonce --statement' ;;
         pcr) words='--kernel --cmdline --ramdisk --certificate' ;;
         eif) words='inspect' ;;

@@ -28,6 +28,8 @@ def seeds():
     anchor = {"height": 7, "hash": "0f" * 32}
     for coded in ({"hex": "00" * 80, "anchor": anchor}, {"base64": "AAAA" * 20, "anchor": None}):
         yield json.dumps({"key_id": "k", "blockhash": "0F" * 32, "headers": {"network": "regtest", **coded}}).encode()
+    yield json.dumps({"network": "regtest", "tree": "{51,{52ac,53}}", "backup_root": "ab" * 32}).encode()
+    yield json.dumps({"network": "signet", "root": "ab" * 32, "backup_csv": 144, "backup_key": "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}).encode()
     yield b"[" * 32 + b"]" * 32
     yield b'{"a":"\\u0000"}'
     yield b'{"a":1,"a":99999999999999999999}'

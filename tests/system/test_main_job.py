@@ -103,6 +103,30 @@ class MainJob(unittest.TestCase):
         short["actual_spent_outputs"] = []
         self.error(short, 400, "Missing spent outputs")
 
+    def test_addresses(self):
+        def ask(body):
+            code, _, answer = self.rig.request("POST", "/address", {"network": "regtest", **body})
+            return code, json.loads(answer)
+        code, one = ask({"tree": "51"})
+        self.assertEqual((code, one["script_pubkey"]), (200, self.spk()))
+        self.assertEqual(ask({"root": one["merkle_root"]})[1]["address"], one["address"])
+        leaves = [model.leaf_hash(bytes.fromhex(h)) for h in ("51", "52ac", "53")]
+        root = model.branch_hash(leaves[0], model.branch_hash(leaves[1], leaves[2]))
+        code, tree = ask({"tree": "{51,{52ac,53}}"})
+        self.assertEqual(tree["merkle_root"], root.hex())
+        key = r.PUBLISHED[2:]
+        for blocks, push in ((1, "51"), (16, "60"), (17, "0111"), (127, "017f"), (128, "028000"), (144, "029000"), (32767, "02ff7f"), (32768, "03008000"), (65535, "03ffff00")):
+            code, back = ask({"tree": "51", "backup_csv": blocks, "backup_key": key})
+            self.assertEqual((code, back["backup_script"]), (200, push + "b27520" + key + "ac"))
+            self.assertEqual(back["backup_root"], model.leaf_hash(bytes.fromhex(back["backup_script"])).hex())
+            self.assertEqual(ask({"tree": "51", "backup_root": back["backup_root"]})[1]["address"], back["address"])
+        offline = json.loads(self.rig.holdfast("address", "--public-key", r.PUBLISHED, "--tree", "51", "--backup-csv", "144", "--backup-key", key, "--network", "regtest", "--json").stdout)
+        self.assertEqual(offline, ask({"tree": "51", "backup_csv": 144, "backup_key": key})[1])
+        for bad in ({}, {"tree": "5"}, {"tree": "{51,52"}, {"tree": "{51}"}, {"tree": "51,52"}, {"tree": "51", "root": "00" * 32}, {"tree": "51", "network": "x"}, {"root": "00"},
+                    {"tree": "{" * 200 + "51"}, {"tree": "51", "backup_csv": 0, "backup_key": key}, {"tree": "51", "backup_csv": 65536, "backup_key": key}, {"tree": "51", "backup_csv": 5},
+                    {"tree": "51", "backup_csv": 5, "backup_key": "ff" * 32}, {"tree": "51", "backup_root": "11" * 32, "backup_csv": 5, "backup_key": key}):
+            self.assertEqual(ask(bad)[0], 422, bad)
+
     def test_a_dry_run(self):
         before = json.loads(self.rig.get("/requests?limit=1")[2])["total"]
         code, _, body = self.rig.request("POST", "/verify", r.spend(self.spk()))
