@@ -1,1 +1,2 @@
 hf_unit(unit_policy SOURCES unit_policy.c LIBS hf_support hf_policy)
+hf_unit(unit_policy_log SOURCES unit_policy_log.c LIBS hf_support hf_policy)
