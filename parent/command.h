@@ -46,6 +46,6 @@ enum exits command_main(int argc, char **argv, const struct command *commands, s
 extern const struct command run_command, backups_command, backup_command, restore_command, address_command;
 extern const struct command status_command, seal_command, setup_command, public_key_command;
 extern const struct command settings_command, requests_command, sign_command;
-extern const struct command verify_command, pcr_command, eif_command, key_command;
+extern const struct command verify_command, pcr_command, eif_command, key_command, witness_command;
 
 #endif

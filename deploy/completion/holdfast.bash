@@ -5,17 +5,17 @@ _holdfast()
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key help --help --version'
+        words='run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key witness help --help --version'
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
     case $before in
         --config | --tree | --document | --image | --statement | --kernel | --ramdisk | --certificate | --evidence) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --store | copy | import) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --store | --dir | copy | import) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
-        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
+        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
         --region) mapfile -t COMPREPLY < <(compgen -W 'us-east-1 us-west-2 eu-central-1 eu-west-1' -- "$current"); return ;;
         --root) [ "$command" != address ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
@@ -34,7 +34,8 @@ _holdfast()
         pcr) words='--kernel --cmdline --ramdisk --certificate' ;;
         eif) words='inspect' ;;
         key) words='policy create check --pcr0 --account --region --evidence --root --at' ;;
-        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key' -- "$current"); return ;;
+        witness) words='init add show serve --dir --name --log --origin --listen' ;;
+        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key witness' -- "$current"); return ;;
         *) return ;;
     esac
     if { [ "$command" = sign ] || [ "$command" = pcr ] || [ "$before" = inspect ]; } && [ "${current#-}" = "$current" ]; then

@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "keystore": ["core"], "diskcrypt": ["core"], "signer": ["core"], "policy": ["core"],
     "daemon": ["core", "keystore", "diskcrypt", "signer", "policy"],
     "parent": ["core", "signer/headers.h", "diskcrypt/manifest.h", "diskcrypt/chunk.h", "keystore/attest.h", "keystore/cose.h",
-               "keystore/eif.h", "keystore/pem.h", "policy/statement.h", "keystore/channel.h",
+               "keystore/eif.h", "keystore/pem.h", "policy/statement.h", "policy/checkpoint.h", "policy/cosign.h", "policy/log.h", "policy/note.h", "policy/witness.h", "keystore/channel.h",
                "keystore/key_evidence.h", "keystore/key_policy.h", "keystore/key_finding.h", "signer/address.h", "signer/taproot.h", "signer/ec.h", "signer/tx.h"],
     "sim": ["core", "keystore/attest.h", "keystore/cose.h", "keystore/nsm_codec.h", "keystore/arn.h", "keystore/sigv4.h",
             "keystore/cbor.h"],
@@ -24,14 +24,14 @@ SECRET_HEADERS = ["core/secret.h", "core/crypto.h", "core/sandbox.h"]
 # Header prefix of a library -> the files that may name it.
 LIBRARIES = {
     r"openssl/": ["core/hash.c", "core/crypto.c", "core/aead.c", "keystore/hpke.c", "keystore/nums.c", "keystore/p256.c", "keystore/recipient.c", "keystore/envelope.c",
-                  "keystore/attest_verify.c", "keystore/cose.c", "keystore/http.c", "policy/cosign.c", "sim/"],
+                  "keystore/attest_verify.c", "keystore/cose.c", "keystore/http.c", "policy/cosign.c", "parent/witness_key.c", "sim/"],
     r"libcryptsetup": ["diskcrypt/luks.c"],
     r"cbor\.h": ["keystore/cbor.c", "keystore/cose.c"],
     r"secp256k1": ["signer/ec.c", "signer/keys.c", "signer/child.c", "policy/signature.c"],
     r"curl/": ["keystore/http.c", "keystore/kms.c", "parent/http.c", "parent/store_s3.c"],
     r"jansson\.h": ["daemon/web", "keystore/json", "keystore/kms.c", "keystore/key_policy.c", "keystore/key_evidence", "keystore/creds.c", "parent/", "sim/"],
-    r"microhttpd\.h": ["daemon/web", "sim/"],
-    r"sqlite3\.h": ["daemon/book.c", "daemon/book_db.c"],
+    r"microhttpd\.h": ["daemon/web", "parent/witness_http.c", "sim/"],
+    r"sqlite3\.h": ["daemon/book.c", "daemon/book_db.c", "parent/witness_db.c"],
     r"seccomp\.h": ["core/sandbox.c"],
     r"ini\.h": ["core/conf.c"],
 }
