@@ -14,7 +14,7 @@ enum { KEEP_MAX = 100000, DEEP_S = 180 };
 
 static enum exits failed(const struct call *c, const char *dir, const char *what, err e)
 {
-    return say_failure(c, EXIT_REFUSED, NULL, "The line above says why. Nothing that was there before was changed or removed.",
+    return say_failure(c, EXIT_REFUSED, NULL, "The line above says why. No object was changed.",
                        "%s: %s: %s", dir, what, err_text(e.code));
 }
 
