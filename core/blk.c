@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,10 +41,30 @@ err blk_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_t at)
     return OK;
 }
 
+err blk_view(struct blk_view *v, struct blk *b, uint8_t *room, size_t n, uint64_t at)
+{
+    *v = (struct blk_view){ .of = b, .p = room, .n = n };
+    const uint8_t *p = NULL;
+    v->mapped = b->map && !b->map(b, &p, n, at).code;
+    if (!v->mapped)
+        return b->read_at(b, room, n, at);
+    v->p = p;
+    return OK;
+}
+
+void blk_view_end(struct blk_view *v)
+{
+    if (v->mapped)
+        v->of->unmap(v->of, v->p, v->n);
+    *v = (struct blk_view){ 0 };
+}
+
 struct blk_fd {
     struct blk blk;
     int fd;
     uint64_t size;
+    uint8_t *whole;                       /* mapped at the first look, read only               */
+    bool     cannot_map;
 };
 
 static err blk_fd_read(struct blk *b, void *p, size_t n, uint64_t at)
@@ -117,9 +138,32 @@ static err blk_fd_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_
     return OK;
 }
 
+/* All of it once, and for good: pages that were looked at before cost nothing the next time. */
+static err blk_fd_map(struct blk *b, const uint8_t **p, size_t n, uint64_t at)
+{
+    struct blk_fd *self = (struct blk_fd *)b;
+    TRY(blk_in_bounds(self->size, n, at));
+    if (!self->whole && !self->cannot_map) {
+        void *map = mmap(NULL, (size_t)self->size, PROT_READ, MAP_SHARED, self->fd, 0);
+        self->cannot_map = map == MAP_FAILED;
+        self->whole = self->cannot_map ? NULL : map;
+    }
+    if (!self->whole)
+        return (err){ E_IO };             /* it is read instead: nothing to tell */
+    *p = self->whole + at;
+    return OK;
+}
+
+static void blk_fd_unmap(struct blk *b, const uint8_t *p, size_t n)
+{
+    (void)b, (void)p, (void)n;
+}
+
 static void blk_fd_close(struct blk *b)
 {
     struct blk_fd *self = (struct blk_fd *)b;
+    if (self->whole)
+        MUST(munmap(self->whole, (size_t)self->size) == 0);
     fd_close(&self->fd);
     free(self);
 }
@@ -143,8 +187,9 @@ err blk_from_fd(struct blk **out, int *fd)
     if (!self)
         FAIL(E_MEMORY, "no memory for a block device");
     *self = (struct blk_fd){
-        { blk_fd_read, blk_fd_write, blk_fd_sync, blk_fd_size, blk_fd_close, blk_fd_next_data },
-        take_fd(&mine), size,
+        { blk_fd_read, blk_fd_write, blk_fd_sync, blk_fd_size, blk_fd_close, blk_fd_next_data,
+          blk_fd_map, blk_fd_unmap },
+        take_fd(&mine), size, NULL, false,
     };
     *out = &self->blk;
     return OK;

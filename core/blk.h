@@ -1,6 +1,7 @@
 /* blk.h - random-access storage: a file, a mapping, or a test double. */
 #ifndef CORE_BLK_H
 #define CORE_BLK_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
@@ -14,6 +15,9 @@ struct blk {
     void     (*close)(struct blk *);                  /* also frees the blk itself */
     /* May be NULL. As blk_next_data(). */
     err      (*next_data)(struct blk *, uint64_t *from, uint64_t *to, uint64_t at);
+    /* May be NULL, and may fail where read_at() would not. For blk_view(). */
+    err      (*map)(struct blk *, const uint8_t **p, size_t n, uint64_t at);
+    void     (*unmap)(struct blk *, const uint8_t *p, size_t n);
 };
 void blk_close(struct blk **b);
 /* Is [at, at + n) inside? For those who implement a blk. Fails: E_LIMIT. */
@@ -24,6 +28,13 @@ err  blk_in_bounds(uint64_t size, size_t n, uint64_t at);
  * before it reads as zeros (a hole). Where holes are not known, all may be.
  * Out: [*from, *to); both the size when nothing but holes is left. */
 err blk_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_t at);
+
+/* Look at n > 0 bytes at `at`, a whole number of pages: where they lie, if this storage can show them, else read into
+ * `room` of n bytes. Only while nobody writes there. In holes a look may cost memory: ask blk_next_data() first. */
+struct blk_view { struct blk *of; const uint8_t *p; size_t n; bool mapped; };
+err  blk_view(struct blk_view *v, struct blk *b, uint8_t *room, size_t n, uint64_t at);
+void blk_view_end(struct blk_view *v);
+#define BLK_VIEW __attribute__((cleanup(blk_view_end))) struct blk_view
 
 /* Over an open file descriptor; its present size is the size. Takes *fd. */
 err blk_from_fd(struct blk **out, int *fd);

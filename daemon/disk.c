@@ -24,11 +24,16 @@ err disk_warm_up(struct role_env *env)
     return OK;
 }
 
-uint64_t disk_now_ms(void)
+static uint64_t disk_now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t disk_now_ms(void)
+{
+    return disk_now_us() / 1000;
 }
 
 /* ---- the way to the parent's store ---- */
@@ -65,23 +70,37 @@ static err push_state(struct disk *d)
 
 /* ---- sealing ---- */
 
-static err freeze_and_copy(struct disk *d)
+/* E_STATE from sealing speaks of the head; a freeze out of turn must not. */
+static err gate_error(err e)
 {
-    uint64_t copied = 0, before = disk_now_ms();
+    return e.code == E_STATE ? (err){ E_IO } : e;
+}
+
+static err gate_freeze(void *self)
+{
+    struct disk *d = self;
+    d->frozen_at_us = disk_now_us();
     TRY(msg_send(d->env->peer[ROLE_BOOK], BOOK_CLEAN, 0, NULL, 0, 5000));
     d->shown.dirty = 0;
-    TRY(role_ask_init(d->env, CTL_FREEZE, NULL, 0, NULL, INIT_MS));
-    err e = snapshot_copy(d->snapshot, &copied, d->image);
-    err thawed = role_ask_init(d->env, CTL_THAW, NULL, 0, NULL, INIT_MS);
-    d->shown.freeze_us = (disk_now_ms() - before) * 1000;
-    return e.code ? e : thawed;
+    return gate_error(role_ask_init(d->env, CTL_FREEZE, NULL, 0, NULL, INIT_MS));
+}
+
+static err gate_thaw(void *self)
+{
+    struct disk *d = self;
+    err e = gate_error(role_ask_init(d->env, CTL_THAW, NULL, 0, NULL, INIT_MS));
+    const uint64_t us = disk_now_us() - d->frozen_at_us;
+    if (us > d->shown.freeze_us) d->shown.freeze_us = us;
+    return e;
 }
 
 static err write_generation(struct disk *d)
 {
     struct seal_report r = { 0 };
+    const struct seal_gate gate = { gate_freeze, gate_thaw, d };
     uint64_t before = disk_now_ms();
-    TRY(seal_write(d->sealer, &r, snapshot_blk(d->snapshot), d->record, d->record_len, (uint64_t)time(NULL)));
+    d->shown.freeze_us = 0;             /* the longest of this seal's */
+    TRY(seal_write_live(d->sealer, &r, d->image, &gate, d->record, d->record_len, (uint64_t)time(NULL)));
     free(d->record);
     d->record = NULL;                   /* kept from now on: later generations go with the same one */
     d->record_len = 0;
@@ -107,16 +126,9 @@ static err seal_now(struct disk *d)
         if (!e.code) seal_use_store(d->sealer, d->store);
     }
     if (!e.code) {
-        d->store_broken = false;
-        e = freeze_and_copy(d);
-        if (!e.code) {
-            e = write_generation(d);
-            d->store_broken = e.code != E_OK;
-            /* Only here does E_STATE speak of the head; a freeze out of turn has it too. */
-            d->displaced = e.code == E_STATE;
-        }
-        err emptied = snapshot_empty(d->snapshot);
-        if (!e.code) e = emptied;
+        e = write_generation(d);
+        d->store_broken = e.code != E_OK;
+        d->displaced = e.code == E_STATE;
     }
     d->next_seal_ms = disk_now_ms() + d->env->config.seal_interval * 1000;
     d->shown.last_failed = e.code != E_OK;
@@ -216,7 +228,6 @@ err disk_open(struct disk *d, const struct opening *o, uint64_t *requests)
     TRY(seal_open(&d->sealer, d->seal_key, d->service_id, d->epoch, d->store, &d->head));
     secret_drop(&d->seal_key);
     TRY(o->fresh ? make_disk(d) : restore_disk(d));
-    TRY(snapshot_open(&d->snapshot, d->image->size(d->image)));
     TRY(open_book(d, o, requests));
     d->shown.mounted = 1;
     d->state = MOUNTED;
@@ -367,7 +378,6 @@ void disk_drop(struct disk *d)
     seal_close(&d->sealer);
     seal_head_drop(&d->head);
     store_close(&d->store);
-    snapshot_close(&d->snapshot);
     blk_close(&d->image);
     free(d->record);
     d->record = NULL;

@@ -8,7 +8,6 @@
 #include "daemon/loop.h"
 #include "daemon/wire.h"
 #include "diskcrypt/seal.h"
-#include "diskcrypt/snapshot.h"
 #include "diskcrypt/store.h"
 
 struct disk {
@@ -21,7 +20,7 @@ struct disk {
     struct seal_head head;               /* what the parent had at start                      */
     struct sealer   *sealer;
     struct blk      *image;
-    struct snapshot *snapshot;           /* emptied after each seal                           */
+    uint64_t         frozen_at_us;
     secret          *seal_key;           /* only between DISK_OPEN and seal_open()            */
     secret          *volume_key;         /* the same, until the back end is chosen and open  */
     uint8_t          service_id[32];

@@ -7,7 +7,7 @@
  *
  * At start:  seal_head_get() without a key -> the keeper opens the record ->
  *            seal_open() with the seal key -> seal_restore() if there was a head.
- * Later:     freeze, snapshot_copy() (snapshot.h), thaw, seal_write(), again and again. */
+ * Later:     seal_write_live(), again and again. */
 #ifndef DISKCRYPT_SEAL_H
 #define DISKCRYPT_SEAL_H
 #include "core/blk.h"
@@ -58,7 +58,7 @@ struct seal_report {
     uint64_t moved;                   /* bytes of objects sent or received                  */
 };
 
-/* Write the next generation of `image` (a snapshot: it must not change meanwhile): the chunks that changed since the
+/* Write the next generation of `image`, which nobody writes to meanwhile: the chunks that changed since the
  * one before, and those of packs that are mostly dead; the others stay where they are.
  * `record` (may be NULL: unchanged) becomes visible in the same step as the generation;
  * the first generation must have one. `now` is unix seconds.
@@ -68,6 +68,16 @@ struct seal_report {
  *        is not the one this sealer left: another enclave runs, or it was rolled back). */
 err seal_write(struct sealer *s, struct seal_report *r, struct blk *image,
                const uint8_t *record, size_t record_len, uint64_t now);
+
+/* Makes the disk stand still, and run again. Between the two, freeze() on OK, the image is a consistent state and nobody
+ * writes to it; if that cannot be promised for all of the time, thaw() fails. */
+struct seal_gate { err (*freeze)(void *self); err (*thaw)(void *self); void *self; };
+/* The same for an image that is in use: the generation is the image as it was when it last stood still (one to four
+ * times; in the first generation once, for all of it). It does so while it is looked at, and while up to 16 MiB of what changed is sealed; the rest of a larger change
+ * is sealed from the running disk first. Only when a disk is written to faster than it can be sealed, more is held in memory.
+ * Generation numbers may be left out. Fails: also with the gate's own errors. */
+err seal_write_live(struct sealer *s, struct seal_report *r, struct blk *image, const struct seal_gate *gate,
+                    const uint8_t *record, size_t record_len, uint64_t now);
 
 /* The size of the image that seal_restore() wants, from the authenticated manifest.
  * Fails: as seal_restore() does for the manifest; E_STATE (nothing to restore). */

@@ -122,11 +122,11 @@ static void give_up(bool gone[static MANIFEST_PACKS_MAX], const struct seal_map 
 }
 
 /* Packs that still hold something move up; places follow. */
-static void renumber(struct seal_map *m)
+void map_tidy(struct seal_map *m, uint32_t *writes)
 {
-    uint32_t live[MANIFEST_PACKS_MAX], writes, next = 0;
+    uint32_t live[MANIFEST_PACKS_MAX], next = 0;
     int32_t number[MANIFEST_PACKS_MAX];
-    count_live(live, &writes, m);
+    count_live(live, writes, m);
     for (uint32_t i = 0; i < m->pack_count; i++) {
         number[i] = (int32_t)next;
         if (live[i]) m->packs[next++] = m->packs[i];
@@ -145,9 +145,8 @@ void map_plan(struct seal_map *m, uint32_t *writes)
     for (uint32_t i = 0; i < m->chunks; i++) {
         if (m->at[i].pack < 0 || !gone[m->at[i].pack]) continue;
         m->at[i].pack = PLACE_WRITE;
-        ++*writes;
     }
-    renumber(m);
+    map_tidy(m, writes);
 }
 
 uint32_t map_stored(const struct seal_map *m)

@@ -50,6 +50,9 @@ err map_next(struct seal_map **out, const struct seal_map *old, uint64_t image_s
  * that nothing needs any more leave the list. Out: *writes, chunks marked in all. */
 void map_plan(struct seal_map *m, uint32_t *writes);
 
+/* Packs that nothing needs any more leave the list, and no more. Out: *writes, chunks marked. */
+void map_tidy(struct seal_map *m, uint32_t *writes);
+
 /* How many chunks are stored. */
 uint32_t map_stored(const struct seal_map *m);
 /* Write their manifest entries. */

@@ -23,10 +23,16 @@ static void scan_drop(struct scan *c)
 }
 #define SCAN __attribute__((cleanup(scan_drop))) struct scan
 
-static err digest_of(uint8_t out[static CHUNK_TAG], const struct scan *c, const uint8_t *plain)
+static err digest_of(uint8_t out[static CHUNK_TAG], struct sealer *s, const uint8_t *plain)
 {
     static const uint8_t nonce[GCM_NONCE] = { 0 };
-    return gcm_seal(c->s->digest, NULL, out, nonce, plain, CHUNK_SIZE, NULL, 0);
+    return gcm_seal(s->digest, NULL, out, nonce, plain, CHUNK_SIZE, NULL, 0);
+}
+
+err seal_digest(struct sealer *s, struct place *p, const uint8_t *plain)
+{
+    p->digested = true;
+    return digest_of(p->digest, s, plain);
 }
 
 static err pack_key(struct scan *c, int32_t number)
@@ -72,7 +78,7 @@ static err look(struct scan *c, uint32_t index, const uint8_t *plain)
         p->digested = false;
         return OK;
     }
-    TRY(digest_of(now, c, plain));
+    TRY(digest_of(now, c->s, plain));
     if (p->digested) same = bytes_equal(now, p->digest, sizeof now);
     else TRY(same_tag(&same, c, p, index, plain));
     memcpy(p->digest, now, sizeof now);
@@ -86,8 +92,9 @@ static err scan_run(struct scan *c, struct blk *image, uint8_t *room, uint32_t f
 {
     while (from < to) {
         uint32_t n = to - from < SEAL_ROOM ? to - from : (uint32_t)SEAL_ROOM;
-        TRY(image->read_at(image, room, (size_t)n * CHUNK_SIZE, (uint64_t)from * CHUNK_SIZE));
-        for (uint32_t i = 0; i < n; i++) TRY(look(c, from + i, room + (size_t)i * CHUNK_SIZE));
+        BLK_VIEW v = { 0 };
+        TRY(blk_view(&v, image, room, (size_t)n * CHUNK_SIZE, (uint64_t)from * CHUNK_SIZE));
+        for (uint32_t i = 0; i < n; i++) TRY(look(c, from + i, v.p + (size_t)i * CHUNK_SIZE));
         from += n;
     }
     return OK;
@@ -101,8 +108,8 @@ err seal_scan(struct sealer *s, struct seal_map *map, struct blk *image, uint8_t
         TRY(seal_next_run(image, &from, &to, at));
         for (uint32_t hole = at; hole < from; hole++) map->at[hole].pack = PLACE_NONE;
         /* With nothing to compare with, all is written, zeros apart; who writes finds them. */
-        for (uint32_t all = from; map->pack_count == 0 && all < to; all++) map->at[all].pack = PLACE_WRITE;
-        if (map->pack_count > 0) TRY(scan_run(&c, image, room, from, to));
+        for (uint32_t all = from; !s->map && all < to; all++) map->at[all].pack = PLACE_WRITE;
+        if (s->map) TRY(scan_run(&c, image, room, from, to));
     }
     return OK;
 }

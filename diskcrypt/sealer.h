@@ -39,9 +39,11 @@ err seal_settle(struct sealer *s);
 /* Make `next` the head, and *map (taken; NULL: none) what the next generation starts from. */
 err seal_move_head(struct sealer *s, const struct head *next, struct seal_map **map);
 /* Mark in `map` each chunk of `image` that is not what it was, PLACE_WRITE, or PLACE_NONE where there are zeros
- * now. `room` holds SEAL_ROOM chunks and is left with plaintext. */
+ * now. Nobody writes to the image meanwhile. `room` holds SEAL_ROOM chunks and may be left with plaintext. */
 enum { SEAL_ROOM = LINK_PIECE / CHUNK_SIZE };
 err seal_scan(struct sealer *s, struct seal_map *map, struct blk *image, uint8_t *room);
+/* Keep the digest of what is to be at a place. */
+err seal_digest(struct sealer *s, struct place *p, const uint8_t *plain);
 /* The key of the digests: from the seal key and a salt of this moment. */
 err seal_digest_key(struct gcm **out, const secret *seal_key);
 /* The next chunks of an image that may hold data, at or after chunk `at`: [*from, *to). */

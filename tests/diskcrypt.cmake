@@ -5,6 +5,7 @@ target_link_libraries(hf_seal_rig PUBLIC hf_seal hf_support)
 hf_unit(unit_diskcrypt_format SOURCES unit_diskcrypt_format.c LIBS hf_manifest hf_support)
 hf_unit(unit_diskcrypt_seal SOURCES unit_diskcrypt_seal.c LIBS hf_seal_rig)
 hf_unit(unit_diskcrypt_chain SOURCES unit_diskcrypt_chain.c LIBS hf_seal_rig)
+hf_unit(unit_diskcrypt_live SOURCES unit_diskcrypt_live.c LIBS hf_seal_rig)
 hf_unit(unit_diskcrypt_tamper SOURCES unit_diskcrypt_tamper.c LIBS hf_seal_rig)
 hf_unit(fault_diskcrypt SOURCES fault_diskcrypt.c LIBS hf_faults hf_seal_rig
   WRAP ${HF_FAULT_WRAP} hkdf_sha256 gcm_open_key gcm_seal sha256)

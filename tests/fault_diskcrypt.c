@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "core/crypto.h"
-#include "diskcrypt/snapshot.h"
 #include "tests/support/faults.h"
 #include "tests/support/seal_rig.h"
 
@@ -192,53 +191,6 @@ START_TEST(disk_calls)
 }
 END_TEST
 
-static err snapshot_life(void *ctx, unsigned long n)
-{
-    struct work *w = ctx;
-    (void)n;
-    SNAPSHOT s = NULL;
-    uint64_t copied;
-    TRY(snapshot_open(&s, CHUNKS * CHUNK_SIZE));
-    return snapshot_copy(s, &copied, w->a);
-}
-
-START_TEST(snapshot_allocations)
-{
-    WORK w = { 0 };
-    work_make(&w);
-    FAULT_LOOP(FAULT_ALLOC, snapshot_life, &w);
-}
-END_TEST
-
-static err snapshot_of_bad_disk(void *ctx, unsigned long n)
-{
-    struct work *w = ctx;
-    struct blk_faults faults = { .fail_at = n };
-    BLK inner = picture(1);
-    BLK disk = NULL;
-    SNAPSHOT s = NULL;
-    uint64_t copied = 0, from, to;
-    TRY(blk_faulty(&disk, &inner, &faults));
-    TRY(snapshot_open(&s, CHUNKS * CHUNK_SIZE));
-    err e = snapshot_copy(s, &copied, disk);
-    if (e.code) {                         /* a failed one is empty, not half a picture */
-        ck_assert_uint_eq(copied, 0);
-        ASSERT_OK(blk_next_data(snapshot_blk(s), &from, &to, 0));
-        ck_assert_uint_eq(from, CHUNKS * CHUNK_SIZE);
-        return e;
-    }
-    rig_same(w->a, snapshot_blk(s));
-    return OK;
-}
-
-START_TEST(snapshot_disk_calls)
-{
-    WORK w = { 0 };
-    work_make(&w);
-    FAULT_LOOP(FAULT_CALL, snapshot_of_bad_disk, &w);
-}
-END_TEST
-
 /* After whatever happened: one of the pictures is there (or, before the first head, none),
  * not older than what was promised; and the service goes on from it. */
 static uint64_t afterwards(struct rig *r, struct blk *const pictures[], uint64_t promised)
@@ -327,7 +279,7 @@ END_TEST
 
 static Suite *faults(void)
 {
-    return CHECK_SUITE("diskcrypt faults", allocations, crypto_calls, randoms, disk_calls, snapshot_allocations, snapshot_disk_calls,
+    return CHECK_SUITE("diskcrypt faults", allocations, crypto_calls, randoms, disk_calls,
                        power_at_every_call, store_call_fails_once);
 }
 

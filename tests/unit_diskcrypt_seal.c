@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "diskcrypt/snapshot.h"
 #include "tests/support/seal_rig.h"
 
 START_TEST(empty_store)
@@ -333,42 +332,11 @@ START_TEST(progress_is_told)
 }
 END_TEST
 
-START_TEST(snapshots)
-{
-    BLK image = rig_image(70);
-    SNAPSHOT snap = NULL;
-    uint64_t copied;
-    ASSERT_OK(snapshot_open(&snap, 70 * CHUNK_SIZE));
-    static const uint8_t zeros[CHUNK_SIZE], some[100] = { 1 };
-    rig_fill(image, 0, 1);
-    rig_fill(image, 69, 1);
-    ASSERT_OK(image->write_at(image, zeros, sizeof zeros, 30 * CHUNK_SIZE));
-    ASSERT_OK(image->write_at(image, some, sizeof some, 33 * CHUNK_SIZE - 50));   /* two chunks */
-    ASSERT_OK(snapshot_copy(snap, &copied, image));
-    ck_assert_uint_eq(copied, 3 * CHUNK_SIZE);        /* the second half of `some` is zeros */
-    rig_same(image, snapshot_blk(snap));
-    for (unsigned i = 10; i < 60; i++)
-        rig_fill(image, i, 3);
-    ASSERT_OK(image->write_at(image, zeros, sizeof zeros, 0));
-    ASSERT_OK(snapshot_copy(snap, &copied, image));   /* what was there before is gone */
-    rig_same(image, snapshot_blk(snap));
-    ASSERT_OK(snapshot_empty(snap));
-    uint64_t from, to;
-    ASSERT_OK(blk_next_data(snapshot_blk(snap), &from, &to, 0));
-    ck_assert_uint_eq(from, 70 * CHUNK_SIZE);
-    BLK other = rig_image(71);
-    ASSERT_CODE(snapshot_copy(snap, &copied, other), E_STATE);
-    struct snapshot *none = NULL;
-    ASSERT_CODE(snapshot_open(&none, 1), E_FORMAT);
-    ck_assert_ptr_null(none);
-}
-END_TEST
-
 static Suite *sealing(void)
 {
     return CHECK_SUITE("diskcrypt seal", empty_store, generations, manifests_chain, nothing_but_zeros, records,
                        what_is_missing_is_named, two_sealers, head_put_back, not_restored_not_sealed, lost_answers,
-                       unfinished_first, progress_is_told, snapshots);
+                       unfinished_first, progress_is_told);
 }
 
 CHECK_MAIN(sealing)
