@@ -147,10 +147,16 @@ static bool parse_amount(uint64_t *out, const char *s, const struct unit *units,
     return false;
 }
 
+static const struct unit bytes[] = { { "K", 1u << 10 }, { "M", 1u << 20 }, { "G", 1u << 30 } };
+
+bool conf_size(uint64_t *out, const char *text)
+{
+    return parse_amount(out, text, bytes, sizeof bytes / sizeof *bytes);
+}
+
 static void set_number(struct parse *p, const struct conf_key *k, const char *value)
 {
     static const struct unit seconds[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 } };
-    static const struct unit bytes[] = { { "K", 1u << 10 }, { "M", 1u << 20 }, { "G", 1u << 30 } };
     const struct unit *units = k->kind == CONF_SECONDS ? seconds : bytes;
     const char *form = k->kind == CONF_SECONDS ? "a time such as 60, 60s, 5m or 2h"
                        : k->kind == CONF_BYTES ? "a size such as 4096, 64M or 1G" : "a decimal number";

@@ -28,4 +28,7 @@ err conf_read(const char *path, const struct conf_key *keys, size_t count, void 
 /* The same from memory. `name` stands in messages. */
 err conf_parse(const char *name, const char *text, const struct conf_key *keys, size_t count, void *into);
 
+/* A size as a person writes it: digits, then nothing, K, M or G. False: not one, or too large. */
+bool conf_size(uint64_t *out, const char *text);
+
 #endif

@@ -30,6 +30,7 @@ const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("disk", "backend", disk_backend, "auto: luks where the kernel has device-mapper; luks; loop"),
     TEXT_KEY("disk", "dir", disk_dir, "directory on which the private disk is mounted"),
     NUMBER_KEY("disk", "size", CONF_BYTES, disk_size, 16u << 20, 1ull << 44, "size of a new disk image"),
+    NUMBER_KEY("disk", "size_max", CONF_BYTES, disk_size_max, 0, 1ull << 44, "what the disk may grow to; 0: no more than size"),
     NUMBER_KEY("seal", "interval", CONF_SECONDS, seal_interval, 0, 86400, "seal this often when something changed; 0: only when asked and at the end"),
     NUMBER_KEY("judge", "count", CONF_U64, judges, 0, 16, "script judges; 0: one per processor"),
     NUMBER_KEY("init", "uid_base", CONF_U64, uid_base, 1000, 4000000000u, "role number n runs as this uid + n when started as root"),
@@ -84,6 +85,9 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     if (!one_of(out->disk_backend, backends)) FAIL(E_FORMAT, "%s: [disk] backend is auto, loop or luks", path);
     if (out->disk_dir[0] != '/') FAIL(E_FORMAT, "%s: [disk] dir must be an absolute path", path);
     if (out->disk_size % (64u << 10)) FAIL(E_FORMAT, "%s: [disk] size must be a multiple of 64K", path);
+    if (!out->disk_size_max) out->disk_size_max = out->disk_size;
+    if (out->disk_size_max < out->disk_size || out->disk_size_max % (64u << 10))
+        FAIL(E_FORMAT, "%s: [disk] size_max must be a multiple of 64K, and not less than size", path);
     uint8_t id[32];
     if (out->service_id[0] && hex_to(id, 32, out->service_id, strlen(out->service_id)).code)
         FAIL(E_FORMAT, "%s: [service] id is 64 hex digits", path);

@@ -32,6 +32,7 @@ struct daemon_config {
     char     disk_backend[8];           /* auto, loop, luks                              */
     char     disk_dir[CONFIG_PATH];     /* where the private tmpfs and the disk are mounted */
     uint64_t disk_size;                 /* bytes of a new image                           */
+    uint64_t disk_size_max;             /* bytes an image may have or grow to; 0 in the file: as disk_size */
     uint64_t seal_interval;             /* seconds; 0: only when asked and at the end     */
     uint64_t judges;                    /* 0: one per processor                           */
     uint64_t uid_base;                  /* role n runs as uid_base + n when started as root */

@@ -295,20 +295,6 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     return msg_send(fd, DISK_OPENED, m->seq, body, w.len, 5000);
 }
 
-static err on_seal(void *self, int fd, const struct msg *m, int *pass)
-{
-    struct disk *d = self;
-    err result = OK;
-    (void)pass;
-    if (d->state != MOUNTED) return msg_send_error(fd, m, (err){ E_STATE });
-    TRY(seal_and_tell(d, &result));
-    if (result.code) return msg_send_error(fd, m, result);
-    uint8_t body[128];
-    struct wr w = wr_of(body, sizeof body);
-    wire_put_disk(&w, &d->shown);
-    return msg_send(fd, DISK_SEALED, m->seq, body, w.len, 5000);
-}
-
 /* Read back what the parent holds, and authenticate it. What it finds is an answer; a store that cannot be
  * asked is an error. */
 static err on_verify(void *self, int fd, const struct msg *m, int *pass)
@@ -333,6 +319,56 @@ static err on_verify(void *self, int fd, const struct msg *m, int *pass)
     return msg_send(fd, DISK_VERIFIED, m->seq, body, w.len, 5000);
 }
 
+/* What there is is sealed first, so that nothing is lost whatever becomes of this. */
+static err grow(struct disk *d, uint64_t size)
+{
+    uint8_t body[8];
+    struct wr w = wr_of(body, sizeof body);
+    FD fd = -1;
+    err result = OK;
+    TRY(seal_and_tell(d, &result));
+    TRY(result);
+    wr_u64(&w, size);
+    TRY(role_ask_init(d->env, CTL_IMAGE_GROW, body, w.len, &fd, INIT_MS));
+    blk_close(&d->image);
+    TRY(blk_from_fd(&d->image, &fd));
+    TRY(disk_volume_larger(d));
+    err filled = role_ask_init(d->env, CTL_IMAGE_FILL, NULL, 0, NULL, INIT_MS);
+    if (filled.code) return filled.code == E_DENIED ? (err){ E_IO } : filled;   /* denied to us, not to the client */
+    log_info("the disk has %llu MiB now", (unsigned long long)(size >> 20));
+    return OK;
+}
+
+static err on_seal_or_grow(struct disk *d, int fd, const struct msg *m, uint64_t size)
+{
+    err result = OK;
+    if (d->state != MOUNTED) return msg_send_error(fd, m, (err){ E_STATE });
+    if (size) result = grow(d, size);
+    if (d->displaced) return result;
+    if (!result.code) TRY(seal_and_tell(d, &result));
+    if (result.code) return msg_send_error(fd, m, result);
+    uint8_t body[128];
+    struct wr w = wr_of(body, sizeof body);
+    wire_put_disk(&w, &d->shown);
+    return msg_send(fd, DISK_SEALED, m->seq, body, w.len, 5000);
+}
+
+static err on_seal(void *self, int fd, const struct msg *m, int *pass)
+{
+    (void)pass;
+    return on_seal_or_grow(self, fd, m, 0);
+}
+
+static err on_grow(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct rd r = rd_of(m->body, m->len);
+    const uint64_t size = rd_u64(&r);
+    (void)pass;
+    TRY(rd_end(&r, "DISK_GROW"));
+    if (!size) FAIL(E_FORMAT, "a disk cannot grow to nothing");
+    return on_seal_or_grow(self, fd, m, size);
+}
+
 static err on_dirty(void *self, int fd, const struct msg *m, int *pass)
 {
     struct disk *d = self;
@@ -347,9 +383,11 @@ static const struct msg_rule keeper_rules[] = {
     { DISK_RECORD_GET, 0, 0, IN(STARTING), MSG_ONCE, on_record_get },
     { DISK_GENESIS, 8, 8 + 1024 + 4096, IN(KEYED), MSG_ONCE, on_genesis },
 };
-static const struct msg_rule web_rules[] = { { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify } };
+static const struct msg_rule web_rules[] = {
+    { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, on_grow },
+};
 static const struct msg_rule book_rules[] = { { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty } };
-static const struct msg_table keeper_table = { keeper_rules, 2 }, web_table = { web_rules, 2 }, book_table = { book_rules, 1 };
+static const struct msg_table keeper_table = { keeper_rules, 2 }, web_table = { web_rules, 3 }, book_table = { book_rules, 1 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)

@@ -22,7 +22,7 @@ struct disk {
     struct blk      *image;
     uint64_t         frozen_at_us;
     secret          *seal_key;           /* only between DISK_OPEN and seal_open()            */
-    secret          *volume_key;         /* the same, until the back end is chosen and open  */
+    secret          *volume_key;         /* from then on; a plain disk drops it              */
     uint8_t          service_id[32];
     uint32_t         epoch;
     bool             fresh;
@@ -45,6 +45,8 @@ err  disk_open(struct disk *d, const struct opening *o, uint64_t *requests);
  * Drops d->volume_key. Out: d->shown.backend. Fails: E_STATE (configured otherwise), E_ABSENT (no device-mapper). */
 err  disk_volume_new(struct disk *d);
 err  disk_volume_restored(struct disk *d);
+/* The mapping over a disk that grew, if it has one, grows too. */
+err  disk_volume_larger(struct disk *d);
 void disk_drop(struct disk *d);
 
 #endif

@@ -9,20 +9,26 @@
 
 enum { OPEN_MS = 60000, INIT_MS = 30000 };
 
-static err open_volume(struct disk *d, bool fresh)
+/* The volume key stays here: this role has the seal key too, and a disk that grows needs the volume key again. */
+static err volume_acts(struct disk *d, enum volume_act act)
 {
     uint8_t head[37], room[16];
     struct wr w = wr_of(head, sizeof head);
     struct msg m;
     int volume = d->env->peer[ROLE_VOLUME];
-    wr_u8(&w, fresh);
+    wr_u8(&w, (uint8_t)act);
     wr_bytes(&w, d->service_id, 32);
     wr_u32(&w, d->epoch);
     TRY(msg_send_secret(volume, VOLUME_OPEN, 0, head, sizeof head, d->volume_key, INIT_MS));
-    secret_drop(&d->volume_key);
     TRY(msg_recv(volume, &m, room, sizeof room, NULL, OPEN_MS));
     if (m.type != VOLUME_OPENED || m.len) FAIL(E_FORMAT, "the volume process answered with frame %u", m.type);
     fd_close(&d->env->peer[ROLE_VOLUME]);
+    return OK;
+}
+
+static err open_volume(struct disk *d, enum volume_act act)
+{
+    TRY(volume_acts(d, act));
     TRY(role_ask_init(d->env, CTL_IMAGE_MAP, NULL, 0, NULL, INIT_MS));
     memcpy(d->shown.backend, "luks", 5);
     return OK;
@@ -52,7 +58,7 @@ err disk_volume_new(struct disk *d)
         return OK;
     }
     TRY(e);
-    return open_volume(d, true);
+    return open_volume(d, VOLUME_NEW);
 }
 
 err disk_volume_restored(struct disk *d)
@@ -68,5 +74,12 @@ err disk_volume_restored(struct disk *d)
         return OK;
     }
     TRY(role_ask_init(d->env, CTL_VOLUME, NULL, 0, NULL, INIT_MS));
-    return open_volume(d, false);
+    return open_volume(d, VOLUME_OLD);
+}
+
+err disk_volume_larger(struct disk *d)
+{
+    if (strcmp(d->shown.backend, "luks") != 0) return OK;
+    TRY(role_ask_init(d->env, CTL_VOLUME, NULL, 0, NULL, INIT_MS));
+    return volume_acts(d, VOLUME_LARGER);
 }

@@ -60,7 +60,7 @@ static err prepare_disk(struct init *in)
     if (geteuid() != 0) FAIL(E_IO, "the disk needs root: loop devices and mounts; start holdfastd as root");
     TRY(make_dirs(in->config.disk_dir));
     TRY(image_namespace());
-    TRY(image_tmpfs(in->config.disk_dir, in->config.disk_size + (in->config.disk_size >> 4) + (4u << 20)));
+    TRY(image_tmpfs(in->config.disk_dir, in->config.disk_size_max + (in->config.disk_size_max >> 4) + (4u << 20)));
     TRY(init_mount_point(state, sizeof state, &in->config));
     /* The path must be passable for the book's uid; what lies in it is behind the inner mount's mode. */
     if (chmod(in->config.disk_dir, 0711)) FAIL(E_IO, "chmod %s", in->config.disk_dir);

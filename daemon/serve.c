@@ -50,6 +50,22 @@ static err on_image_new(struct init *in, struct child *c, const struct msg *m)
     return give_answer(c, m, GIVE_IMAGE, in->image_fd);
 }
 
+static err grow(struct init *in, uint64_t size)
+{
+    if (!in->image || in->image_fd < 0) FAIL(E_STATE, "nothing is mounted");
+    if (size > in->config.disk_size_max) FAIL(E_LIMIT, "a disk of %llu bytes is more than [disk] size_max", (unsigned long long)size);
+    return image_grow(in->image, in->image_fd, size);
+}
+
+static err on_image_grow(struct init *in, struct child *c, const struct msg *m)
+{
+    struct rd r = rd_of(m->body, m->len);
+    uint64_t size = rd_u64(&r);
+    TRY(rd_end(&r, "CTL_IMAGE_GROW"));
+    err e = grow(in, size);
+    return e.code ? msg_send_error(c->control, m, e) : give_answer(c, m, GIVE_IMAGE, in->image_fd);
+}
+
 static err attach(struct init *in)
 {
     if (in->image) return OK;
@@ -94,6 +110,12 @@ static err mount_it(struct init *in)
     return image_mount(in->image, dir, book, (gid_t)book, 0700);
 }
 
+static err fill(struct init *in)
+{
+    if (!in->image) FAIL(E_STATE, "nothing is mounted");
+    return image_fill(in->image);
+}
+
 static err freeze(struct init *in)
 {
     if (!in->image) FAIL(E_STATE, "nothing is mounted");
@@ -121,6 +143,8 @@ static err on_disk(struct init *in, struct child *c, const struct msg *m)
     case CTL_VOLUME:       return on_volume(in, c, m);
     case CTL_IMAGE_MAP:    return disk_act(in, c, m, map);
     case CTL_IMAGE_FORMAT: return disk_act(in, c, m, format);
+    case CTL_IMAGE_GROW:   return on_image_grow(in, c, m);
+    case CTL_IMAGE_FILL:   return disk_act(in, c, m, fill);
     case CTL_MOUNT:        return disk_act(in, c, m, mount_it);
     case CTL_FREEZE:       return disk_act(in, c, m, freeze);
     case CTL_THAW:         return disk_act(in, c, m, thaw);

@@ -179,6 +179,10 @@ void web_run_channel_key(struct web *w, struct web_request *r);  /* GET /v1/chan
 void web_secure_answer(struct web_request *r, int status, const char *type, uint8_t *body, size_t n);
 
 /* ---- web_attest.c: handlers of their routes ---- */
+/* web_disk.c */
+void web_run_seal(struct web *w, struct web_request *r);
+void web_run_backup_verify(struct web *w, struct web_request *r);
+void web_run_grow(struct web *w, struct web_request *r);
 void web_run_attestation(struct web *w, struct web_request *r);
 void web_run_statement(struct web *w, struct web_request *r);
 void web_run_evidence(struct web *w, struct web_request *r);

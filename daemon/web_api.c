@@ -11,10 +11,10 @@
 #include "signer/emulate.h"
 #include "signer/tx.h"
 
-/* Seconds until a client hears 503. A derivation waits for KMS, a seal for the parent. */
-enum { SIGN_SECONDS = 30, SETUP_SECONDS = 150, SEAL_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
+/* Seconds until a client hears 503. A derivation waits for KMS. */
+enum { SIGN_SECONDS = 30, SETUP_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
 enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = CHANNEL_PLAIN_MAX, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
-       ADDRESS_BODY = 1 << 20, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
+       ADDRESS_BODY = 1 << 20, GROW_BODY = 4096, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
 
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
 static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";
@@ -225,50 +225,6 @@ static void run_setup(struct web *w, struct web_request *r)
     else web_answer_error(r, 503, "There is no room for this request now.");
 }
 
-/* ---- POST /seal ---- */
-
-static err on_sealed(struct web *w, struct web_request *r, const struct msg *m)
-{
-    struct rd in = rd_of(m->body, m->len);
-    struct wire_disk now;
-    uint8_t *body;
-    wire_get_disk(&in, &now);
-    TRY(rd_end(&in, "DISK_SEALED"));
-    w->disk = now;
-    w->has_disk = true;
-    size_t n = web_disk_body(&body, &now);
-    answer_json(r, body, n);
-    return OK;
-}
-
-static void run_seal(struct web *w, struct web_request *r)
-{
-    if (!w->has_disk || !w->disk.mounted) web_answer_error(r, 409, "There is no disk to seal yet.");
-    else web_ask(w, r, LANE_DISK, DISK_SEAL, DISK_SEALED, SEAL_SECONDS, on_sealed);
-}
-
-/* ---- POST /backup/verify ---- */
-
-static err on_verified(struct web *w, struct web_request *r, const struct msg *m)
-{
-    struct rd in = rd_of(m->body, m->len);
-    uint8_t *body;
-    (void)w;
-    const uint8_t code = rd_u8(&in);
-    const uint64_t generation = rd_u64(&in), bytes = rd_u64(&in);
-    TRY(rd_end(&in, "DISK_VERIFIED"));
-    if (code >= E_CODES) FAIL(E_FORMAT, "a verdict of no kind");
-    size_t n = web_backup_body(&body, code == E_OK ? NULL : err_text((enum err_code)code), generation, bytes);
-    answer_json(r, body, n);
-    return OK;
-}
-
-static void run_backup_verify(struct web *w, struct web_request *r)
-{
-    if (!w->has_disk || !w->disk.mounted) web_answer_error(r, 409, "There is no disk to verify yet.");
-    else web_ask(w, r, LANE_DISK, DISK_VERIFY, DISK_VERIFIED, SEAL_SECONDS, on_verified);
-}
-
 /* ---- POST /verify-and-sign ---- */
 
 /* The signatures of a verdict, put to the inputs they are for: ascending, none twice. */
@@ -428,8 +384,9 @@ static const struct web_route routes[] = {
     { "GET",  "/statement",              0,                       false, false, web_run_statement },
     { "GET",  "/key-evidence",           0,                       false, false, web_run_evidence },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
-    { "POST", "/seal",                   0,                       false, true,  run_seal },
-    { "POST", "/backup/verify",          0,                       false, true,  run_backup_verify },
+    { "POST", "/seal",                   0,                       false, true,  web_run_seal },
+    { "POST", "/backup/verify",          0,                       false, true,  web_run_backup_verify },
+    { "POST", "/disk/grow",              GROW_BODY,               true,  true,  web_run_grow },
     { "POST", "/verify-and-sign",        SIGN_BODY,               true,  true,  run_sign },
     { "POST", "/address",                ADDRESS_BODY,            true,  true,  run_address },
     { "POST", "/verify",                 SIGN_BODY,               true,  true,  run_verify },

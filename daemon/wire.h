@@ -27,6 +27,8 @@ enum wire_type {
     CTL_DONE,
     CTL_VOLUME,          /* disk: start the volume process, with a channel to us -> CTL_GIVE ROLE_VOLUME unasked, CTL_DONE | MSG_ERROR E_ABSENT (no device-mapper) */
     CTL_IMAGE_MAP,       /* disk: take over the mapping that volume opened -> CTL_DONE            */
+    CTL_IMAGE_GROW,      /* disk: u64 size: make the mounted image that large -> CTL_GIVE GIVE_IMAGE */
+    CTL_IMAGE_FILL,      /* disk: let the file system have all of it -> CTL_DONE                  */
 
     /* web <-> keeper */
     KEEPER_SETUP = 0x20, /* wire_setup, wire_headers -> KEEPER_SETUP_IS: u8 enum setup_verdict, u32 findings that break custody,
@@ -89,6 +91,7 @@ enum wire_type {
     DISK_STATE,          /* disk -> web, unasked, at every change: wire_disk                      */
     DISK_VERIFY,         /* empty -> DISK_VERIFIED: u8 error code, u64 generation, u64 bytes read | MSG_ERROR */
     DISK_VERIFIED,
+    DISK_GROW,           /* u64 size -> DISK_SEALED: wire_disk, grown and sealed | MSG_ERROR      */
 
     /* keeper <-> fetch */
     FETCH_DERIVE = 0x70, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
@@ -97,10 +100,11 @@ enum wire_type {
     FETCH_EVIDENCE_IS,   /* u8 ok, u32 findings, u8 has a public key, 91 its SPKI, var key evidence (JSON) */
 
     /* disk <-> volume */
-    VOLUME_OPEN = 0x90,  /* once; u8 fresh, 32 service id, u32 epoch, then 64 secret -> VOLUME_OPENED */
+    VOLUME_OPEN = 0x90,  /* once; u8 enum volume_act, 32 service id, u32 epoch, then 64 secret -> VOLUME_OPENED */
     VOLUME_OPENED
 };
 
+enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
 enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASES };
 enum setup_verdict {

@@ -60,12 +60,18 @@ err image_tmpfs(const char *dir, uint64_t size)
     FAIL(E_IO, "mounting a tmpfs on %s", dir);
 }
 
-err image_create(int *fd, const char *dir, uint64_t size)
+err image_size_check(uint64_t size)
 {
-    *fd = -1;
     if (size < IMAGE_SIZE_MIN || size % IMAGE_GRAIN != 0 || size > INT64_MAX)
         FAIL(E_FORMAT, "a disk of %llu bytes: it must be whole 64 KiB and at least %d MiB",
              (unsigned long long)size, IMAGE_SIZE_MIN >> 20);
+    return OK;
+}
+
+err image_create(int *fd, const char *dir, uint64_t size)
+{
+    *fd = -1;
+    TRY(image_size_check(size));
     FD file = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (file < 0)
         FAIL(E_IO, "making the disk's file in %s", dir);

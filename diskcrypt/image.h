@@ -54,6 +54,13 @@ err image_mkfs(struct image *im, int timeout_ms);
 /* Mount it on the existing folder `dir` (nosuid, nodev, noexec, noatime) and give its
  * root directory to owner:group with `mode`. */
 err image_mount(struct image *im, const char *dir, uid_t owner, gid_t group, mode_t mode);
+/* Make the file `fd` and its block device `size` bytes large; never smaller. The file system follows with image_fill(), a
+ * mapping in between by luks_resize(). After a failure anywhere the disk works as before, and all of it may be tried again.
+ * Fails: E_FORMAT (size, as image_create()), E_STATE (not mounted; frozen; smaller than it is), E_IO. */
+err image_grow(struct image *im, int fd, uint64_t size);
+/* Let the mounted file system have all of its block device. Needs CAP_SYS_RESOURCE too.
+ * Fails: E_STATE, E_DENIED (that capability is missing), E_IO. */
+err image_fill(struct image *im);
 /* Stop all writes to the file system and flush what it has: the file then holds a
  * consistent state until image_thaw(). Should this process die in between, or
  * `limit_ms` pass, the file system thaws by itself.

@@ -17,6 +17,8 @@ struct image {
     int   guard_fd;
 };
 
+/* May an image have that size? Fails: E_FORMAT. */
+err image_size_check(uint64_t size);
 /* Let go of a mapping, if there is one. */
 void image_unmap(struct image *im);
 

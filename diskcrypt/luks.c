@@ -161,13 +161,28 @@ err luks_check(const char *path, const secret *key, const struct luks_owner *own
     return load(&cd, path, key, owner);
 }
 
-err luks_open(const char *path, const char *name, const secret *key, const struct luks_owner *owner)
+static err mapper_load(struct crypt_device **cd, const char *path, const secret *key, const struct luks_owner *owner)
 {
-    DEVICE cd = NULL;
     /* No udev answers in an enclave: libdevmapper makes the node itself. */
     if (setenv("DM_DISABLE_UDEV", "1", 1) != 0) FAIL(E_MEMORY, "no memory");
     if (access("/dev/mapper/control", F_OK) != 0) FAIL(E_ABSENT, "this kernel has no device-mapper");
-    TRY(load(&cd, path, key, owner));
+    return load(cd, path, key, owner);
+}
+
+err luks_open(const char *path, const char *name, const secret *key, const struct luks_owner *owner)
+{
+    DEVICE cd = NULL;
+    TRY(mapper_load(&cd, path, key, owner));
     return lib(crypt_activate_by_volume_key(cd, name, (const char *)secret_peek(key), LUKS_KEY, CRYPT_ACTIVATE_ALLOW_DISCARDS),
                "opening the LUKS mapping");
+}
+
+err luks_resize(const char *path, const char *name, const secret *key, const struct luks_owner *owner)
+{
+    DEVICE cd = NULL;
+    TRY(mapper_load(&cd, path, key, owner));
+    /* The mapping's table is written anew, so this process has to give the kernel the key once more. */
+    TRY(lib(crypt_activate_by_volume_key(cd, NULL, (const char *)secret_peek(key), LUKS_KEY, CRYPT_ACTIVATE_KEYRING_KEY),
+            "giving the kernel the volume key"));
+    return lib(crypt_resize(cd, name, 0), "making the LUKS mapping larger");
 }

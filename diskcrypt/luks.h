@@ -21,4 +21,7 @@ err luks_check(const char *path, const secret *key, const struct luks_owner *own
  * Needs CAP_SYS_ADMIN and CAP_MKNOD. Fails: also E_ABSENT (no device-mapper). */
 err luks_open(const char *path, const char *name, const secret *key, const struct luks_owner *owner);
 
+/* luks_check(), then let the open mapping NAME have all of the block device, which grew. Fails: as luks_open(). */
+err luks_resize(const char *path, const char *name, const secret *key, const struct luks_owner *owner);
+
 #endif

@@ -19,6 +19,9 @@
 /* Ask, and take a 2xx answer as JSON (plain words become {"message": …}). Out: *body, owned. Otherwise
  * the failure has been said and its exit code is returned. */
 enum exits call_ask(const struct call *c, json_t **body, const struct http_request *r);
+/* The same over the encrypted channel, where there is one, for a command with ASK_OPTIONS; and shown as such commands do. */
+enum exits call_ask_channel(const struct call *c, json_t **body, const struct http_request *r);
+enum exits call_show(const struct call *c, json_t **body);
 /* Say why http_call() failed with `e`. */
 enum exits call_unreached(const struct call *c, err e, const struct http_answer *a);
 /* The value of --url, or the default. */

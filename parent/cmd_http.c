@@ -103,6 +103,7 @@ static enum exits ask(const struct call *c, json_t **body, const struct http_req
     err e = channel_call(&a, r, &target);
     return take(c, body, e, &a);
 }
+enum exits call_ask_channel(const struct call *c, json_t **body, const struct http_request *r) { return ask(c, body, r); }
 enum exits call_unreached(const struct call *c, err e, const struct http_answer *a) { return unreached(c, e, a); }
 
 static enum exits show(const struct call *c, json_t **body)
@@ -111,6 +112,8 @@ static enum exits show(const struct call *c, json_t **body)
     if (json_is_object(*body)) say_members(*body);
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
 }
+
+enum exits call_show(const struct call *c, json_t **body) { return show(c, body); }
 
 static enum exits ask_and_show(const struct call *c, const char *path)
 {

@@ -43,7 +43,7 @@ bool call_number(unsigned long long *out, const struct call *c, const char *name
 /* Find and run the command. argv as main() has it. */
 enum exits command_main(int argc, char **argv, const struct command *commands, size_t count);
 
-extern const struct command run_command, backups_command, backup_command, restore_command, address_command;
+extern const struct command run_command, backups_command, backup_command, restore_command, disk_command, address_command;
 extern const struct command status_command, seal_command, setup_command, public_key_command;
 extern const struct command settings_command, requests_command, sign_command;
 extern const struct command verify_command, pcr_command, eif_command, key_command, witness_command;

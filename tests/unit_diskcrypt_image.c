@@ -20,38 +20,9 @@
 #include "diskcrypt/image.h"
 #include "diskcrypt/image_calls.h"
 #include "tests/support/child.h"
+#include "tests/support/image_place.h"
 #include "tests/support/seal_rig.h"
 #include "tests/support/vectors.h"
-
-enum { SIZE = 32 << 20, MKFS_MS = 30000 };
-
-/* A folder with two in it: where the tmpfs goes, and where the disk is mounted. */
-struct place { char dir[64], memory[80], disk[80]; };
-
-static void place_make(struct place *p)
-{
-    strcpy(p->dir, "/tmp/holdfast-image-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(p->dir));
-    snprintf(p->memory, sizeof p->memory, "%s/memory", p->dir);
-    snprintf(p->disk, sizeof p->disk, "%s/disk", p->dir);
-    ck_assert(mkdir(p->memory, 0700) == 0 && mkdir(p->disk, 0700) == 0);
-}
-
-static void place_drop(struct place *p)
-{
-    umount2(p->memory, MNT_DETACH);
-    rmdir(p->disk);
-    rmdir(p->memory);
-    rmdir(p->dir);
-}
-#define PLACE __attribute__((cleanup(place_drop))) struct place
-
-static void image_file(int *fd, const struct place *p)
-{
-    ASSERT_OK(image_namespace());
-    ASSERT_OK(image_tmpfs(p->memory, SIZE + (1 << 20)));
-    ASSERT_OK(image_create(fd, p->memory, SIZE));
-}
 
 /* Files of the loop devices that are attached to something of ours: a file without
  * a name on a tmpfs; `device` (may be NULL) is the one looked for. */
@@ -75,27 +46,6 @@ static bool soon_detached(const char *device)
         nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
     }
     return false;
-}
-
-static void put_file(const struct place *p, const char *name, const char *text)
-{
-    char path[200];
-    snprintf(path, sizeof path, "%s/%s", p->disk, name);
-    FILE *f = fopen(path, "w");
-    ck_assert_ptr_nonnull(f);
-    ck_assert(fputs(text, f) >= 0);
-    ck_assert(fclose(f) == 0);
-}
-
-static void has_file(const struct place *p, const char *name, const char *text)
-{
-    char path[200], got[100] = "";
-    snprintf(path, sizeof path, "%s/%s", p->disk, name);
-    FILE *f = fopen(path, "r");
-    ck_assert_msg(f != NULL, "no %s", path);
-    ck_assert_ptr_nonnull(fgets(got, sizeof got, f));
-    fclose(f);
-    ck_assert_str_eq(got, text);
 }
 
 static long held(int fd)
@@ -194,53 +144,6 @@ START_TEST(freed_blocks_become_holes)
 END_TEST
 
 /* While frozen the file stands still, and a writer waits; afterwards both go on. */
-static struct blk *copy_of(struct blk *image)
-{
-    static uint8_t room[SIZE];
-    struct blk *copy = rig_image(SIZE / CHUNK_SIZE);
-    ASSERT_OK(image->read_at(image, room, SIZE, 0));
-    ASSERT_OK(copy->write_at(copy, room, SIZE, 0));
-    return copy;
-}
-
-START_TEST(freezes)
-{
-    PLACE p;
-    place_make(&p);
-    FD fd = -1;
-    image_file(&fd, &p);
-    IMAGE im = NULL;
-    ASSERT_OK(image_attach(&im, fd));
-    ASSERT_OK(image_mkfs(im, MKFS_MS));
-    ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
-    ASSERT_CODE(image_thaw(im), E_STATE);
-    put_file(&p, "before", "there");
-    ASSERT_OK(image_freeze(im, 20000));
-    ASSERT_CODE(image_freeze(im, 20000), E_STATE);
-    pid_t writer = fork();
-    if (writer == 0) {
-        put_file(&p, "during", "late");
-        _exit(0);
-    }
-    FD again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    BLK image = NULL;
-    ASSERT_OK(blk_from_fd(&image, &again));
-    BLK before = copy_of(image);
-    nanosleep(&(struct timespec){ 0, 200000000 }, NULL);
-    rig_same(before, image);
-    ck_assert_int_eq(waitpid(writer, NULL, WNOHANG), 0);
-    ASSERT_OK(image_thaw(im));
-    int status = -1;
-    ck_assert_int_eq(waitpid(writer, &status, 0), writer);
-    ck_assert(exited(status, 0));
-    has_file(&p, "during", "late");
-    ASSERT_OK(image_freeze(im, 20000));                 /* and again */
-    ASSERT_OK(image_thaw(im));
-    ASSERT_OK(image_freeze(im, 20000));
-    ASSERT_OK(image_unmount(im));                       /* a frozen one is thawed first */
-}
-END_TEST
-
 START_TEST(thaws_by_itself)
 {
     PLACE p;
@@ -328,66 +231,6 @@ START_TEST(mkfs_failure_is_told)
     ck_assert(rig_said("mkfs.ext4 ended with"));
     ck_assert(ioctl(node, BLKROSET, &(int){ 0 }) == 0);
     ASSERT_OK(image_mkfs(im, MKFS_MS));
-}
-END_TEST
-
-struct cutting { struct image *im; struct place *p; };
-static err cut_freeze(void *self) { return image_freeze(((struct cutting *)self)->im, 20000); }
-static err cut_thaw(void *self)
-{
-    struct cutting *c = self;
-    TRY(image_thaw(c->im));
-    put_file(c->p, "two", "after the cut");
-    return OK;
-}
-
-/* The first generation of a mounted disk. */
-static void seal_in_use(struct rig *r, struct seal_report *rep, struct blk *image, struct cutting *c)
-{
-    const struct seal_gate gate = { cut_freeze, cut_thaw, c };
-    STORE st = NULL;
-    SEALER s = NULL;
-    BLK scratch = rig_image(SIZE / CHUNK_SIZE);
-    ASSERT_OK(rig_boot(r, &st, &s, scratch, 0));
-    ASSERT_OK(seal_write_live(s, rep, image, &gate, (const uint8_t *)"record", 6, 1));
-}
-
-/* Seal from the frozen disk, lose it, restore into a new one, mount: the files are there. */
-START_TEST(seal_and_restore)
-{
-    PLACE p;
-    place_make(&p);
-    RIG r;
-    rig_open(&r, 1, 1);
-    FD fd = -1;
-    image_file(&fd, &p);
-    struct seal_report rep;
-    {
-        IMAGE im = NULL;
-        BLK image = NULL;
-        ASSERT_OK(image_attach(&im, fd));
-        ASSERT_OK(image_mkfs(im, MKFS_MS));
-        ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
-        put_file(&p, "one", "kept");
-        FD again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        ASSERT_OK(blk_from_fd(&image, &again));
-        struct cutting c = { im, &p };
-        seal_in_use(&r, &rep, image, &c);
-        ck_assert_uint_lt(rep.data, SIZE / 4);          /* an empty disk is mostly holes */
-    }
-    fd_close(&fd);
-    ASSERT_OK(image_create(&fd, p.memory, SIZE));
-    FD again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    BLK image = NULL;
-    ASSERT_OK(blk_from_fd(&image, &again));
-    ASSERT_OK(rig_restore(&r, &rep, image));
-    IMAGE im = NULL;
-    ASSERT_OK(image_attach(&im, fd));
-    ASSERT_OK(image_mount(im, p.disk, 0, 0, 0700));
-    has_file(&p, "one", "kept");
-    char path[200];
-    snprintf(path, sizeof path, "%s/two", p.disk);
-    ck_assert(access(path, F_OK) != 0 && errno == ENOENT);
 }
 END_TEST
 
@@ -480,19 +323,12 @@ END_TEST
 
 static Suite *images(void)
 {
-    return CHECK_SUITE("diskcrypt image", creates_only_what_fits, whole_life, freed_blocks_become_holes, freezes,
+    return CHECK_SUITE("diskcrypt image", creates_only_what_fits, whole_life, freed_blocks_become_holes,
                        thaws_by_itself, close_while_busy, foreign_bytes_do_not_mount, mkfs_failure_is_told,
-                       seal_and_restore, two_disks, killed_while_mounted, killed_while_frozen, under_a_filter);
+                       two_disks, killed_while_mounted, killed_while_frozen, under_a_filter);
 }
 
 int main(void)
 {
-    static check_suite *const suites[] = { images };
-    if (geteuid() != 0)
-        skip_all("the disk needs root");
-    if (access("/dev/loop-control", R_OK | W_OK) != 0)
-        skip_all("the disk needs loop devices (/dev/loop-control)");
-    if (access("/sbin/mkfs.ext4", X_OK) != 0)
-        skip_all("the disk needs mkfs.ext4");
-    return check_main(suites, 1);
+    return place_main(images);
 }

@@ -5,7 +5,7 @@ _holdfast()
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key witness help --help --version'
+        words='run status setup public-key settings sign requests seal backups backup restore disk address verify pcr eif key witness help --help --version'
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
@@ -15,7 +15,7 @@ _holdfast()
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
-        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
+        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --size | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
         --region) mapfile -t COMPREPLY < <(compgen -W 'us-east-1 us-west-2 eu-central-1 eu-west-1' -- "$current"); return ;;
         --root) [ "$command" != address ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
@@ -29,13 +29,14 @@ _holdfast()
         backups) words='--store --config' ;;
         backup) words='verify prune copy import --store --config --keep-last --keep-daily --keep-weekly --keep-monthly --protect --dry-run --deep --url --compare' ;;
         restore) words='--at --store --config' ;;
+        disk) words='grow --size --url --channel-key --plain --root --image --pcr' ;;
         address) words='--public-key --root --tree --script --backup-root --backup-csv --backup-key --network' ;;
         verify) words='--url --document --pcr --image --root --allow-debug --max-age --at --nonce --statement' ;;
         pcr) words='--kernel --cmdline --ramdisk --certificate' ;;
         eif) words='inspect' ;;
         key) words='policy create check --pcr0 --account --region --evidence --root --at' ;;
         witness) words='init add show serve --dir --name --log --origin --listen' ;;
-        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key witness' -- "$current"); return ;;
+        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore disk address verify pcr eif key witness' -- "$current"); return ;;
         *) return ;;
     esac
     if { [ "$command" = sign ] || [ "$command" = pcr ] || [ "$before" = inspect ]; } && [ "${current#-}" = "$current" ]; then

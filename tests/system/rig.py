@@ -77,7 +77,7 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info"}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info"}
         self.options.update(options or {})
         self.starts = 0
 
@@ -153,6 +153,7 @@ device = unix:{self.path('nsm.sock')}
 [disk]
 dir = {self.path('disk')}
 size = {o['size']}
+size_max = {o['size_max']}
 [seal]
 interval = {o['interval']}
 [judge]

@@ -17,7 +17,7 @@ BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build")
 
 class Backup(unittest.TestCase):
     def setUp(self):
-        self.rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "0s"})
+        self.rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "size_max": "32M", "interval": "0s"})
         self.addCleanup(self.rig.close)
         self.rig.simulator()
         self.rig.start_parent()
@@ -44,6 +44,40 @@ class Backup(unittest.TestCase):
 
     def verdicts(self, store, code=0):
         return [g["verdict"] for g in self.backup("verify", store=store, code=code)["generations"]]
+
+    def url(self):
+        return f"http://127.0.0.1:{self.rig.port}"
+
+    def grow(self, size, code=0):
+        out = self.rig.holdfast("disk", "grow", "--size", size, "--json", "--url", self.url(), check=False)
+        self.assertEqual(out.returncode, code, out.stdout + out.stderr)
+        return json.loads(out.stdout)
+
+    def test_growing_the_disk(self):
+        """What is refused changes nothing. Growing itself needs CAP_SYS_RESOURCE: with it the disk grows here as in
+        the emulated machine; without it, it says so and works on."""
+        rig, before = self.rig, self.rig.status()["disk"]
+        self.assertEqual(self.grow("33M", 1)["status"], 403)
+        self.assertEqual(self.grow("8M", 1)["status"], 409)
+        self.assertEqual(self.grow("16777217", 1)["status"], 422)
+        for words in ([], ["--size", "many"], ["--size", "0"]):
+            self.assertEqual(rig.holdfast("disk", "grow", *words, "--url", self.url(), check=False).returncode, 2)
+        self.assertEqual(rig.status()["disk"]["generation"], before["generation"])
+        with open("/proc/self/status") as f:
+            able = int(next(line for line in f if line.startswith("CapEff")).split()[1], 16) >> 24 & 1
+        if able:
+            self.assertEqual(self.grow("32M")["size"], 32 << 20)
+            self.assertEqual(self.grow("32M")["size"], 32 << 20)
+        else:
+            self.assertEqual(self.grow("32M", 4)["status"], 500)
+            self.assertIn("CAP_SYS_RESOURCE", rig.enclave.text())
+        self.seals(1)
+        history = rig.holdfast("requests", "--url", self.url()).stdout
+        rig.kill_enclave()
+        rig.start_enclave()
+        rig.wait_phase("serving")
+        self.assertEqual(rig.status()["disk"]["size"], 32 << 20)
+        self.assertEqual(rig.holdfast("requests", "--url", self.url()).stdout, history)
 
     def test_copy_goes_on_and_the_enclave_restores_from_it(self):
         rig = self.rig

@@ -21,7 +21,7 @@ def run(*args, stdin=b"", tty=False):
     return out.returncode, out.stdout.decode(), out.stderr.decode()
 
 
-COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "seal", "backups", "backup", "restore", "address",
+COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "seal", "backups", "backup", "restore", "disk", "address",
             "verify", "pcr", "eif", "key", "witness"]
 ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
           ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]

@@ -47,6 +47,7 @@ device = unix:/run/nsm.sock
 backend = $backend
 dir = /run/disk
 size = 32M
+size_max = 64M
 [seal]
 interval = 0
 [judge]
@@ -76,6 +77,19 @@ holdfast requests --url $url --json >/run/history1 || fail "no history"
 show sealed /run/sealed
 step "sealed: $(du -sk /run/store | cut -f1) KiB in the parent's store"
 
+# Larger while in use: the file, the loop device, the mapping, the file system; and in the sealed copy.
+room() { nsenter -t "$pid" -m df -kP /run/disk/state | awk 'NR == 2 { print $2 }'; }
+before=$(room)
+holdfast disk grow --size 65M --url $url >/dev/null 2>/run/grow.err && fail "grown beyond size_max"
+holdfast disk grow --size 48M --url $url --json >/run/grown 2>/run/grow.err || fail "grow: $(cat /run/grow.err /run/grown)"
+grep -q '"size": *50331648' /run/grown || fail "the disk did not grow: $(cat /run/grown)"
+after=$(room)
+[ "$after" -gt $((before + 15000)) ] || fail "the file system has $after KiB after $before"
+holdfast sign /request.json --url $url --json >/dev/null 2>/run/signed.err || fail "sign: $(cat /run/signed.err)"
+holdfast seal --url $url --json >/run/sealed 2>/run/sealed.err || fail "seal: $(cat /run/sealed.err)"
+holdfast requests --url $url --json >/run/history1 || fail "no history"
+step "grown in use from $before to $after KiB, and sealed"
+
 for p in $(pidof holdfastd); do kill -9 $p; done
 until_ok 20 "the processes to be gone" sh -c '! pidof holdfastd'
 until_ok 20 "the mapping to go" no_mapping
@@ -87,7 +101,8 @@ holdfast public-key --url $url >/run/key2 || fail "no public key"
 cmp /run/key1 /run/key2 || fail "another key came back"
 holdfast requests --url $url --json >/run/history2
 cmp /run/history1 /run/history2 || fail "another history came back"
-step "restored: same key, same history"
+holdfast status --url $url --json | grep -q '"size": *50331648' || fail "another size came back"
+step "restored: same key, same history, the size it grew to"
 holdfast status --url $url --json >/run/status2 2>/dev/null; show status2 /run/status2
 holdfast sign /request.json --url $url --json >/run/signed2 2>/run/signed.err || fail "sign: $(cat /run/signed.err)"
 show signed2 /run/signed2
