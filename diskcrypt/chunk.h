@@ -15,8 +15,8 @@
 #include "core/err.h"
 
 enum {
-    CHUNK_SIZE      = 65536,          /* bytes of an image in one chunk                     */
-    CHUNK_COUNT_MAX = 1 << 22,        /* chunks in an image, at most: 256 GiB               */
+    CHUNK_SIZE      = 16384,          /* bytes of an image in one chunk                     */
+    CHUNK_COUNT_MAX = 1 << 24,        /* chunks in an image, at most: 256 GiB               */
     CHUNK_NONCE     = 12,
     CHUNK_TAG       = 16,
     CHUNK_AAD       = 60,

@@ -9,7 +9,7 @@
 #include "diskcrypt/seal_writing.h"
 
 enum {
-    HELD_CHUNKS = 256,                    /* sealed while the disk stands still: 16 MiB       */
+    HELD_CHUNKS = (16 << 20) / CHUNK_SIZE,   /* sealed while the disk stands still               */
     ROUNDS      = 3                       /* before it is done whatever memory that takes     */
 };
 

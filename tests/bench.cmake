@@ -1,6 +1,8 @@
 # Built with everything, run by ./dev bench: never a timed test.
-add_executable(bench_seal bench/bench_seal.c)
+add_executable(bench_seal bench/bench_seal.c bench/sink.c)
 target_link_libraries(bench_seal PRIVATE hf_seal)
+add_executable(bench_link bench/bench_link.c)
+target_link_libraries(bench_link PRIVATE hf_seal hf_parent)
 
 add_executable(bench_keystore bench/bench_keystore.c keystore_chain.c)
 target_link_libraries(bench_keystore PRIVATE hf_attest hf_support)

@@ -53,7 +53,7 @@ START_TEST(nonce_aad_and_names)
     ck_assert_mem_eq(nonce, "\x04\x03\x02\x01\0\0\0\0\0\0\0\0", sizeof nonce);
     chunk_aad(aad, &h, 0x0a0b0c0d);
     ck_assert_mem_eq(aad, h.service, 32);
-    ck_assert_mem_eq(aad + 32, "\3\0\0\0" "\x08\7\6\5\4\3\2\1" "\x0d\x0c\x0b\x0a" "\0\0\1\0" "\0\0\5\0\0\0\0\0", 28);
+    ck_assert_mem_eq(aad + 32, "\3\0\0\0" "\x08\7\6\5\4\3\2\1" "\x0d\x0c\x0b\x0a" "\0\x40\0\0" "\0\x40\1\0\0\0\0\0", 28);
     char name[OBJECT_NAME];
     pack_name(name, h.generation, h.salt);
     ck_assert_str_eq(name, "g0102030405060708-a0a1a2a3.pack");

@@ -15,7 +15,7 @@ import re
 import struct
 import sys
 
-CHUNK = 65536
+CHUNK = 16384
 PACK_HEAD = 100
 
 
