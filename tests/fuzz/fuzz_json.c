@@ -44,6 +44,9 @@ static void try_sign(const uint8_t *data, size_t n)
     MUST(len <= (form.kind == WEB_FORM_PSBT ? EMULATE_REQUEST_MAX + 8 : n + 64));
     MUST(emulate_request_parse(&q, message + 8, len - 8).code == E_OK);
     fuzz_reached("json");
+    if (form.kind == WEB_FORM_PSBT) fuzz_reached("json.psbt");
+    if (form.kind == WEB_FORM_HEX) fuzz_reached("json.hex");
+    if (form.kind == WEB_FORM_INPUT) fuzz_reached("json.input");
     if (q->tx->in_count > 1 && q->backup_count) fuzz_reached("json.roots");
     free(message);
 }
