@@ -6,9 +6,10 @@
  * comes (web_jobs.c); until then its connection is suspended. Nothing here waits for a client,
  * and each channel carries one question at a time.
  *
- *     web.c        the loop, accepting, stopping            web_json.c, web_setup.c, web_sign.c  what clients send
+ *     web.c        the loop, accepting, stopping            web_json.c, web_setup.c, web_sign.c, web_form.c  what clients send
  *     web_http.c   collecting requests, giving answers      web_text.c              what they get
  *     web_jobs.c   queues and channels to the peers         web_api.c, web_attest.c the route table
+ *     web_judge.c  questions to a judge, and its verdicts
  *     web_secure.c requests that come encrypted: the keeper opens them and seals the answers
  */
 #ifndef DAEMON_WEB_H
@@ -19,6 +20,7 @@
 #include <stdint.h>
 #include "core/msg.h"
 #include "daemon/role.h"
+#include "daemon/web_json.h"
 #include "daemon/wire.h"
 #include "keystore/channel.h"
 
@@ -65,6 +67,7 @@ struct web_request {
     uint16_t                 ask, want;
     uint8_t                 *message;
     size_t                   message_len;
+    struct web_form          form;     /* of a request to sign; form.kept bytes stand behind the message */
     uint64_t                 until_ms; /* then the client gets 503 */
     err                    (*on_answer)(struct web *w, struct web_request *r, const struct msg *m);
     void                   (*on_late)(struct web *w, struct web_request *r);   /* instead of the 503; may be NULL */
@@ -137,6 +140,8 @@ void web_answer_error(struct web_request *r, int status, const char *text);
 
 /* Put a message (taken) where the body was; false, and the message freed, when there is no room. */
 bool web_request_message(struct web_request *r, uint8_t *message, size_t n);
+/* The same with a request to sign: `n` bytes for the judge, form->kept for the answer. */
+bool web_request_asked(struct web_request *r, uint8_t *message, size_t n, const struct web_form *form);
 /* The same with a body (taken), in place of message and body. */
 bool web_request_body(struct web_request *r, uint8_t *body, size_t n);
 
@@ -170,6 +175,13 @@ extern const char web_text_415[], web_text_413[];
 const char *web_argument(struct web_request *r, const char *name, char *room, size_t cap);
 /* What clients hear while there is no key to work with: 0 when there is, else a status and *text. */
 int  web_not_serving(const struct web *w, const char **text);
+
+/* 200 with a JSON body (taken); NULL: there was no memory for it. */
+void web_answer_json(struct web_request *r, uint8_t *body, size_t n);
+
+/* ---- web_judge.c: handlers of their routes ---- */
+void web_run_sign(struct web *w, struct web_request *r);         /* POST /verify-and-sign, /sign */
+void web_run_verify(struct web *w, struct web_request *r);       /* POST /verify */
 
 /* ---- web_secure.c ---- */
 void web_run_secure(struct web *w, struct web_request *r);       /* POST /secure/verify-and-sign */

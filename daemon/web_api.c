@@ -8,11 +8,9 @@
 #include "daemon/web.h"
 #include "daemon/web_json.h"
 #include "daemon/web_text.h"
-#include "signer/emulate.h"
-#include "signer/tx.h"
 
 /* Seconds until a client hears 503. A derivation waits for KMS. */
-enum { SIGN_SECONDS = 30, SETUP_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
+enum { SETUP_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
 enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = CHANNEL_PLAIN_MAX, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
        ADDRESS_BODY = 1 << 20, GROW_BODY = 4096, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
 
@@ -22,7 +20,7 @@ static const char not_open[] = "The service is not open yet. Try again.";
 const char web_text_415[] = "Expected request with `Content-Type: application/json`";
 const char web_text_413[] = "Failed to buffer the request body: length limit exceeded";
 
-static void answer_json(struct web_request *r, uint8_t *body, size_t n)
+void web_answer_json(struct web_request *r, uint8_t *body, size_t n)
 {
     if (body) web_answer_bytes(r, 200, "application/json", body, n);
     else web_answer_error(r, 500, "There is no memory for this answer.");
@@ -51,7 +49,7 @@ static void run_public_key(struct web *w, struct web_request *r)
         return;
     }
     size_t n = web_public_key_body(&body, &w->state);
-    answer_json(r, body, n);
+    web_answer_json(r, body, n);
 }
 
 static void run_settings(struct web *w, struct web_request *r)
@@ -62,7 +60,7 @@ static void run_settings(struct web *w, struct web_request *r)
         return;
     }
     size_t n = web_settings_body(&body, &w->state);
-    answer_json(r, body, n);
+    web_answer_json(r, body, n);
 }
 
 /* ---- what the book has ---- */
@@ -75,7 +73,7 @@ static void answer_status(struct web *w, struct web_request *r, const uint64_t *
         .disk = w->has_disk ? &w->disk : NULL, .requests = requests,
     };
     size_t n = web_status_body(&body, &s);
-    answer_json(r, body, n);
+    web_answer_json(r, body, n);
 }
 
 static bool next_entry(void *self, struct wire_entry *e)
@@ -99,7 +97,7 @@ static err on_listed(struct web *w, struct web_request *r, const struct msg *m)
         free(body);
         return e;
     }
-    answer_json(r, body, n);
+    web_answer_json(r, body, n);
     return OK;
 }
 
@@ -225,102 +223,6 @@ static void run_setup(struct web *w, struct web_request *r)
     else web_answer_error(r, 503, "There is no room for this request now.");
 }
 
-/* ---- POST /verify-and-sign ---- */
-
-/* The signatures of a verdict, put to the inputs they are for: ascending, none twice. */
-static err read_signatures(struct web_signature *out, struct rd *in, const struct tx *tx)
-{
-    uint32_t count = rd_u32(in);
-    uint64_t least = 0;
-    for (uint32_t i = 0; i < count && rd_ok(in); i++) {
-        uint32_t input = rd_u32(in);
-        bool annex = rd_u8(in);
-        const uint8_t *bytes = rd_bytes(in, 64);
-        if (!bytes || input < least || input >= tx->in_count) FAIL(E_FORMAT, "a verdict on an input that is not there");
-        if (annex && tx->in[input].witness_count < 2) FAIL(E_FORMAT, "a verdict keeps an annex that is not there");
-        out[input] = (struct web_signature){ .made = true, .annex = annex, .bytes = bytes };
-        least = (uint64_t)input + 1;
-    }
-    size_t n = 0;
-    const uint8_t *kinds = rd_var(in, tx->in_count, &n);
-    TRY(rd_end(in, "JUDGE_VERDICT"));
-    if (n != tx->in_count) FAIL(E_FORMAT, "a verdict on %zu inputs of %zu", n, tx->in_count);
-    for (size_t i = 0; i < n; i++) {
-        out[i].kind = kinds[i];
-        if (kinds[i] > SKIP_ON_CHAIN || out[i].made != (kinds[i] == EMULATE_INPUT)) FAIL(E_FORMAT, "a verdict that contradicts itself");
-    }
-    return OK;
-}
-
-static void drop_signatures(struct web_signature **s) { free(*s); }
-
-/* The transaction comes back as the judge was asked about it, from the message itself. */
-static err answer_signed(struct web_request *r, struct rd *in)
-{
-    struct rd asked = rd_of(r->message, r->message_len);
-    size_t n = 0;
-    uint8_t *body = NULL;
-    TX tx = NULL;
-    (void)rd_u64(&asked);
-    const uint8_t *p = rd_var(&asked, r->message_len, &n);
-    MUST(p);
-    err e = tx_parse(&tx, p, n);
-    if (e.code && e.code != E_MEMORY) return e;
-    __attribute__((cleanup(drop_signatures))) struct web_signature *s = tx ? calloc(tx->in_count, sizeof *s) : NULL;
-    if (!s) {
-        answer_json(r, NULL, 0);
-        return OK;
-    }
-    TRY(read_signatures(s, in, tx));
-    n = web_signed_body(&body, tx, s, r->message_len);
-    answer_json(r, body, n);
-    return OK;
-}
-
-/* POST /verify: what each input is, and no signature. */
-static err answer_valid(struct web_request *r, struct rd *in)
-{
-    size_t n = 0;
-    uint8_t *body = NULL;
-    if (rd_u32(in) != 0) FAIL(E_FORMAT, "a dry run that signs");
-    const uint8_t *kinds = rd_var(in, r->message_len, &n);
-    TRY(rd_end(in, "JUDGE_VERDICT"));
-    for (size_t i = 0; i < n; i++)
-        if (kinds[i] > SKIP_ON_CHAIN) FAIL(E_FORMAT, "an input of no kind");
-    n = web_valid_body(&body, kinds, n);
-    answer_json(r, body, n);
-    return OK;
-}
-
-static err take_verdict(struct web_request *r, const struct msg *m, err (*good)(struct web_request *, struct rd *))
-{
-    struct rd in = rd_of(m->body, m->len);
-    char text[512];
-    size_t n = 0;
-    const int status = rd_u16(&in);
-    const uint8_t *words = rd_var(&in, sizeof text - 1, &n);
-    if (!words || (status != 200 && (status < 400 || status > 599))) FAIL(E_FORMAT, "JUDGE_VERDICT with status %d", status);
-    if (status == 200) return good(r, &in);
-    memcpy(text, words, n);
-    text[n] = 0;
-    if (rd_u32(&in) != 0 || rd_u32(&in) != 0) FAIL(E_FORMAT, "a verdict that refuses and signs");
-    TRY(rd_end(&in, "JUDGE_VERDICT"));
-    web_answer_error(r, status, text);
-    return OK;
-}
-
-static err on_verdict(struct web *w, struct web_request *r, const struct msg *m)
-{
-    (void)w;
-    return take_verdict(r, m, answer_signed);
-}
-
-static err on_dry_verdict(struct web *w, struct web_request *r, const struct msg *m)
-{
-    (void)w;
-    return take_verdict(r, m, answer_valid);
-}
-
 /* What a client hears before there is a key to sign with; 0: there is one. */
 int web_not_serving(const struct web *w, const char **text)
 {
@@ -328,29 +230,6 @@ int web_not_serving(const struct web *w, const char **text)
     *text = w->awaited ? no_secret : not_open;
     return w->awaited ? 400 : 503;
 }
-
-static void ask_judge(struct web *w, struct web_request *r, uint16_t question,
-                      err (*on)(struct web *, struct web_request *, const struct msg *))
-{
-    struct web_problem why;
-    uint8_t *message;
-    size_t n;
-    const char *text;
-    if (!web_read_sign(&message, &n, &why, r->id, r->body, r->len)) {
-        web_answer_error(r, why.status, why.text);
-        return;
-    }
-    if (!web_request_message(r, message, n)) {
-        web_answer_error(r, 503, "There is no room for this request now.");
-        return;
-    }
-    const int status = web_not_serving(w, &text);
-    if (status) web_answer_error(r, status, text);
-    else web_ask(w, r, LANE_JUDGE, question, JUDGE_VERDICT, SIGN_SECONDS, on);
-}
-
-static void run_sign(struct web *w, struct web_request *r)   { ask_judge(w, r, JUDGE_SIGN, on_verdict); }
-static void run_verify(struct web *w, struct web_request *r) { ask_judge(w, r, JUDGE_VERIFY, on_dry_verdict); }
 
 /* ---- POST /address ---- */
 
@@ -368,7 +247,7 @@ static void run_address(struct web *w, struct web_request *r)
         return;
     }
     size_t n = web_address_body(&body, &a, w->state.public_key);
-    answer_json(r, body, n);
+    web_answer_json(r, body, n);
 }
 
 /* ---- routes ---- */
@@ -387,9 +266,10 @@ static const struct web_route routes[] = {
     { "POST", "/seal",                   0,                       false, true,  web_run_seal },
     { "POST", "/backup/verify",          0,                       false, true,  web_run_backup_verify },
     { "POST", "/disk/grow",              GROW_BODY,               true,  true,  web_run_grow },
-    { "POST", "/verify-and-sign",        SIGN_BODY,               true,  true,  run_sign },
+    { "POST", "/verify-and-sign",        SIGN_BODY,               true,  true,  web_run_sign },
+    { "POST", "/sign",                   SIGN_BODY,               true,  true,  web_run_sign },
     { "POST", "/address",                ADDRESS_BODY,            true,  true,  run_address },
-    { "POST", "/verify",                 SIGN_BODY,               true,  true,  run_verify },
+    { "POST", "/verify",                 SIGN_BODY,               true,  true,  web_run_verify },
     { "POST", "/secure/verify-and-sign", SECURE_BODY,             false, false, web_run_secure },
     { "GET",  "/v1/channel",             0,                       false, false, web_run_channel_key },
     { "POST", "/v1/channel",             CHANNEL_BODY,            false, false, web_run_channel },

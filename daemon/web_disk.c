@@ -11,12 +11,6 @@
 /* Seconds until a client hears 503: a seal waits for the parent. */
 enum { SEAL_SECONDS = 150, GRAIN = 64 << 10 };
 
-static void answer_json(struct web_request *r, uint8_t *body, size_t n)
-{
-    if (body) web_answer_bytes(r, 200, "application/json", body, n);
-    else web_answer_error(r, 500, "There is no memory for this answer.");
-}
-
 static bool mounted(const struct web *w) { return w->has_disk && w->disk.mounted; }
 
 static err on_sealed(struct web *w, struct web_request *r, const struct msg *m)
@@ -29,7 +23,7 @@ static err on_sealed(struct web *w, struct web_request *r, const struct msg *m)
     w->disk = now;
     w->has_disk = true;
     size_t n = web_disk_body(&body, &now);
-    answer_json(r, body, n);
+    web_answer_json(r, body, n);
     return OK;
 }
 
@@ -49,7 +43,7 @@ static err on_verified(struct web *w, struct web_request *r, const struct msg *m
     TRY(rd_end(&in, "DISK_VERIFIED"));
     if (code >= E_CODES) FAIL(E_FORMAT, "a verdict of no kind");
     size_t n = web_backup_body(&body, code == E_OK ? NULL : err_text((enum err_code)code), generation, bytes);
-    answer_json(r, body, n);
+    web_answer_json(r, body, n);
     return OK;
 }
 

@@ -38,10 +38,10 @@ static void drop_body(struct web_request *r)
 
 static void drop_message(struct web_request *r)
 {
-    r->web->bodies -= r->message_len;
+    r->web->bodies -= r->message_len + r->form.kept;
     free(r->message);
     r->message = NULL;
-    r->message_len = 0;
+    r->message_len = r->form.kept = 0;
 }
 
 bool web_request_message(struct web_request *r, uint8_t *message, size_t n)
@@ -55,6 +55,14 @@ bool web_request_message(struct web_request *r, uint8_t *message, size_t n)
     r->message = message;
     r->message_len = n;
     r->web->bodies += n;
+    return true;
+}
+
+bool web_request_asked(struct web_request *r, uint8_t *message, size_t n, const struct web_form *form)
+{
+    if (!web_request_message(r, message, n + form->kept)) return false;
+    r->message_len = n;
+    r->form = *form;
     return true;
 }
 

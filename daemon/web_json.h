@@ -28,10 +28,27 @@ struct web_problem {
  * *message, for free(): the body of KEEPER_SETUP. */
 bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
 
-/* {"emulated_tx_to": transaction, "actual_spent_outputs": [output], "backup_merkle_roots": {index: root}}, all
- * three needed. Out: *message, for free(): the body of JUDGE_SIGN, that is `id`, then what signer/emulate.h
- * lays down. It is never longer than n + 64 bytes. */
-bool web_read_sign(uint8_t **message, size_t *len, struct web_problem *why,
+/* The forms in which a signature is asked for. All become the same question to a judge.
+ *
+ * WEB_FORM_JSON: {"emulated_tx_to": transaction, "actual_spent_outputs": [output], "backup_merkle_roots":
+ * {index: root}}, all three needed.
+ * WEB_FORM_HEX: the same with the transaction in hex; outputs are objects or hex; the map, which may also be called
+ * backup_merkle_root, may be absent.
+ * WEB_FORM_INPUT: {"input_index": n, "emulated_tx_to": hex, "actual_spent_outputs": [output or hex],
+ * "backup_merkle_root": 64 hex digits or null (may be absent)}: one input, the witnesses of the others are not looked at.
+ * WEB_FORM_PSBT: {"psbt": base64, "finalize": bool (may be absent), "backup_merkle_roots": map (may be absent)}:
+ * signer/psbt.h. */
+enum web_form_kind { WEB_FORM_JSON, WEB_FORM_HEX, WEB_FORM_INPUT, WEB_FORM_PSBT };
+struct web_form {
+    enum web_form_kind kind;
+    bool     finalize;                 /* of a PSBT */
+    uint32_t input;                    /* WEB_FORM_INPUT: which */
+    size_t   kept;                     /* bytes behind the judge's message: the PSBT, or WEB_FORM_INPUT's transaction */
+};
+/* Out: *message, for free(): `len` bytes for a judge, the body of JUDGE_SIGN (`id`, then what signer/emulate.h lays
+ * down); then form->kept bytes from which the answer is made. `len` is never more than n + 64, and with
+ * a PSBT never more than EMULATE_REQUEST_MAX + 8. */
+bool web_read_sign(uint8_t **message, size_t *len, struct web_form *form, struct web_problem *why,
                    uint64_t id, const void *body, size_t n);
 
 /* {"network": text, "root": 64 hex digits or "tree": text, "backup_root": 64 hex digits or "backup_csv": blocks and

@@ -1,10 +1,10 @@
-/* web_sign.c - the body of /verify-and-sign (rust-bitcoin's JSON of a transaction and its
- * spent outputs), laid out for a judge. */
+/* web_sign.c - the body of /verify-and-sign: which form it has, and the usual one (rust-bitcoin's JSON of a
+ * transaction and its spent outputs), laid out for a judge. The other forms: web_form.c. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
-#include "daemon/web_read.h"
+#include "daemon/web_form.h"
 #include "signer/emulate.h"
 #include "signer/tx.h"
 
@@ -15,7 +15,7 @@ struct draft {
     struct tx            tx;
     struct tx_in        *in;
     struct tx_out       *out;
-    const json_t       **root_of;      /* by input: its backup root, or NULL */
+    struct web_root     *roots;        /* by input */
     uint8_t             *room;
     struct wr            bytes;
     struct web_problem  *why;
@@ -25,7 +25,7 @@ static void drop_draft(struct draft *d)
 {
     free(d->in);
     free(d->out);
-    free(d->root_of);
+    free(d->roots);
     free(d->room);
 }
 
@@ -116,8 +116,8 @@ static bool read_inputs(struct draft *d, const json_t *of)
     /* The wire form of a transaction cannot say "no inputs", and there would be nothing to sign. */
     if (count == 0) return web_misfit(d->why, "input", "a transaction needs an input");
     d->tx.in = d->in = calloc(count, sizeof *d->in);
-    d->root_of = calloc(count, sizeof *d->root_of);
-    if (!d->in || !d->root_of) return no_memory(d);
+    d->roots = calloc(count, sizeof *d->roots);
+    if (!d->in || !d->roots) return no_memory(d);
     for (size_t i = 0; i < count; i++)
         if (!read_input(d, &d->in[i], json_array_get(list, i))) return web_misfit_in(d->why, "input", i);
     return true;
@@ -168,38 +168,39 @@ static bool write_spent(struct draft *d, struct wr *w, const json_t *of)
 
 /* The map comes in any order and is sent ascending; roots for inputs that are not there are
  * checked for their form, and left out. */
-static bool read_roots(struct draft *d, size_t *kept, const json_t *of)
+bool web_read_roots(struct web_root *out, size_t inputs, const json_t *map, const char *name, struct web_problem *why)
 {
-    json_t *map = json_object_get(of, "backup_merkle_roots");
     const char *key;
     json_t *root;
-    if (!web_object(map, "backup_merkle_roots", d->why)) return false;
-    *kept = 0;
-    json_object_foreach(map, key, root) {
+    if (!web_object(map, name, why)) return false;
+    json_object_foreach((json_t *)map, key, root) {
         uint64_t index;
         uint8_t bytes[32];
         if (!web_decimal(key, UINT64_MAX, &index))
-            return web_misfit(d->why, "backup_merkle_roots", "a key that is no input's number");
+            return web_misfit(why, name, "a key that is no input's number");
         if (!json_is_string(root) || !web_hex(bytes, 32, json_string_value(root), json_string_length(root)))
-            return web_misfit(d->why, "backup_merkle_roots", "a root is not a text of 64 hex digits");
-        if (index >= d->tx.in_count) continue;
-        d->root_of[index] = root;
-        ++*kept;
+            return web_misfit(why, name, "a root is not a text of 64 hex digits");
+        if (index >= inputs) continue;
+        memcpy(out[index].root, bytes, 32);
+        out[index].given = true;
     }
     return true;
 }
 
+void web_write_roots(struct wr *w, const struct web_root *roots, size_t inputs)
+{
+    uint32_t kept = 0;
+    for (size_t i = 0; i < inputs; i++) kept += roots[i].given;
+    emulate_write_count(w, kept);
+    for (size_t i = 0; i < inputs; i++)
+        if (roots[i].given) emulate_write_backup(w, (uint32_t)i, roots[i].root);
+}
+
 static bool write_roots(struct draft *d, struct wr *w, const json_t *of)
 {
-    size_t kept = 0;
-    if (!read_roots(d, &kept, of)) return false;
-    emulate_write_count(w, (uint32_t)kept);
-    for (size_t i = 0; i < d->tx.in_count; i++) {
-        uint8_t root[32];
-        if (!d->root_of[i]) continue;
-        MUST(web_hex(root, 32, json_string_value(d->root_of[i]), 64));
-        emulate_write_backup(w, (uint32_t)i, root);
-    }
+    static const char name[] = "backup_merkle_roots";
+    if (!web_read_roots(d->roots, d->tx.in_count, json_object_get(of, name), name, d->why)) return false;
+    web_write_roots(w, d->roots, d->tx.in_count);
     return true;
 }
 
@@ -211,11 +212,10 @@ static bool write_message(struct draft *d, struct wr *w, uint64_t id, const json
     return write_spent(d, w, root) && write_roots(d, w, root);
 }
 
-static bool fill(struct draft *d, uint8_t **message, size_t *len, uint64_t id, const void *body, size_t n)
+/* The transaction and its outputs as JSON. */
+static bool fill(struct draft *d, uint8_t **message, size_t *len, uint64_t id, const json_t *root, size_t n)
 {
-    JSON json_t *root = NULL;
     BYTES room = NULL;
-    if (!web_parse(&root, d->why, body, n) || !web_object(root, "body", d->why)) return false;
     const size_t cap = n + 64;
     if (mem_new(&d->room, cap).code || mem_new(&room, cap).code) return no_memory(d);
     d->bytes = wr_of(d->room, cap);
@@ -227,13 +227,43 @@ static bool fill(struct draft *d, uint8_t **message, size_t *len, uint64_t id, c
     return true;
 }
 
-bool web_read_sign(uint8_t **message, size_t *len, struct web_problem *why,
-                   uint64_t id, const void *body, size_t n)
+static bool read_json(uint8_t **message, size_t *len, struct web_problem *why, uint64_t id, const json_t *root, size_t n)
 {
     __attribute__((cleanup(drop_draft))) struct draft d = { .why = why };
+    return fill(&d, message, len, id, root, n);
+}
+
+/* Which form it is, by the members that only that form has. */
+static bool find_form(struct web_form *form, const json_t *root, struct web_problem *why)
+{
+    const json_t *finalize = json_object_get(root, "finalize"), *tx = json_object_get(root, "emulated_tx_to");
+    const bool psbt = json_object_get(root, "psbt"), input = json_object_get(root, "input_index");
+    if (psbt && (tx || input || json_object_get(root, "actual_spent_outputs")))
+        return web_problem(why, 400, "A request holds a PSBT or a transaction with its spent outputs, not both.");
+    if (finalize && !psbt) return web_problem(why, 400, "finalize goes with psbt only: other forms always give the whole transaction.");
+    if (finalize && !json_is_boolean(finalize)) return web_problem(why, 400, "finalize is true or false.");
+    form->kind = psbt ? WEB_FORM_PSBT : input ? WEB_FORM_INPUT : json_is_string(tx) ? WEB_FORM_HEX : WEB_FORM_JSON;
+    form->finalize = json_is_true(finalize);
+    return true;
+}
+
+static bool read_any(uint8_t **message, size_t *len, struct web_form *form, struct web_problem *why,
+                     uint64_t id, const void *body, size_t n)
+{
+    JSON json_t *root = NULL;
+    if (!web_parse(&root, why, body, n) || !web_object(root, "body", why) || !find_form(form, root, why)) return false;
+    if (form->kind == WEB_FORM_JSON) return read_json(message, len, why, id, root, n);
+    if (form->kind == WEB_FORM_PSBT) return web_read_psbt(message, len, form, why, id, root);
+    return web_read_hex(message, len, form, why, id, root, n);
+}
+
+bool web_read_sign(uint8_t **message, size_t *len, struct web_form *form, struct web_problem *why,
+                   uint64_t id, const void *body, size_t n)
+{
     *message = NULL;
     *len = 0;
-    bool good = fill(&d, message, len, id, body, n);
+    *form = (struct web_form){ 0 };
+    bool good = read_any(message, len, form, why, id, body, n);
     if (!good) web_told(why);
     return good;
 }

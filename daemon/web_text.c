@@ -395,6 +395,19 @@ static void put_tx(struct wr *w, const struct tx *tx, const struct web_signature
     wr_text(w, "]}");
 }
 
+/* What became of each input, and the end of the object. */
+static void put_verdicts(struct wr *w, const struct web_signature *signature, size_t inputs)
+{
+    wr_text(w, ",\"inputs\":[");
+    for (size_t i = 0; i < inputs; i++) {
+        name_number(w, i ? ",{\"index\":" : "{\"index\":", i);
+        name_bool(w, ",\"signed\":", signature[i].made);
+        if (!signature[i].made) name_string(w, ",\"skipped\":", emulate_kind_text(signature[i].kind));
+        wr_text(w, "}");
+    }
+    wr_text(w, "]}");
+}
+
 size_t web_signed_body(uint8_t **out, const struct tx *tx, const struct web_signature *signature, size_t message_len)
 {
     /* An item of n bytes took at least n + 1 in the message, and is 2n + 3 characters here. */
@@ -405,14 +418,37 @@ size_t web_signed_body(uint8_t **out, const struct tx *tx, const struct web_sign
     struct wr w = wr_of(room, cap);
     wr_text(&w, "{\"signed_tx\":");
     put_tx(&w, tx, signature);
-    wr_text(&w, ",\"inputs\":[");
-    for (size_t i = 0; i < tx->in_count; i++) {
-        name_number(&w, i ? ",{\"index\":" : "{\"index\":", i);
-        name_bool(&w, ",\"signed\":", signature[i].made);
-        if (!signature[i].made) name_string(&w, ",\"skipped\":", emulate_kind_text(signature[i].kind));
-        wr_text(&w, "}");
-    }
-    wr_text(&w, "]}");
+    put_verdicts(&w, signature, tx->in_count);
+    return done(out, &room, &w);
+}
+
+size_t web_hex_body(uint8_t **out, const char *name, const uint8_t *tx, size_t n, const struct web_signature *signature, size_t inputs)
+{
+    const size_t cap = 256 + 2 * n + inputs * INPUT_ROOM;
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, cap).code) return 0;
+    struct wr w = wr_of(room, cap);
+    wr_text(&w, "{");
+    put_string(&w, name);
+    wr_text(&w, ":");
+    put_quoted_hex(&w, tx, n);
+    put_verdicts(&w, signature, inputs);
+    return done(out, &room, &w);
+}
+
+size_t web_psbt_body(uint8_t **out, const uint8_t *psbt, size_t n, bool final, const struct web_signature *signature, size_t inputs)
+{
+    const size_t coded = base64_size(n), cap = 256 + coded + inputs * INPUT_ROOM;
+    BYTES room = NULL;
+    *out = NULL;
+    if (mem_new(&room, cap).code) return 0;
+    struct wr w = wr_of(room, cap);
+    wr_text(&w, "{\"psbt\":\"");
+    base64_from((char *)room + w.len, psbt, n);
+    w.len += coded - 1;                      /* without its NUL */
+    name_bool(&w, "\",\"finalized\":", final);
+    put_verdicts(&w, signature, inputs);
     return done(out, &room, &w);
 }
 

@@ -39,6 +39,9 @@ struct web_signature { bool made, annex; const uint8_t *bytes; uint8_t kind; }; 
 size_t web_valid_body(uint8_t **out, const uint8_t *kinds, size_t count);
 /* `signature` has tx->in_count elements; message_len is the size of the request that held tx. */
 size_t web_signed_body(uint8_t **out, const struct tx *tx, const struct web_signature *signature, size_t message_len);
+/* The same with the transaction in hex under this name, and with a PSBT. */
+size_t web_hex_body(uint8_t **out, const char *name, const uint8_t *tx, size_t n, const struct web_signature *signature, size_t inputs);
+size_t web_psbt_body(uint8_t **out, const uint8_t *psbt, size_t n, bool final, const struct web_signature *signature, size_t inputs);
 
 /* An attestation document, and the text that it commits to under its name: {"document", NAME, NAME_sha256}. */
 size_t web_attested_body(uint8_t **out, const char *name, const uint8_t *doc, size_t doc_len, const uint8_t *text, size_t text_len);

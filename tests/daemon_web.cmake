@@ -2,7 +2,7 @@
 if(TARGET hf_script)
   include(${PROJECT_SOURCE_DIR}/daemon/web.cmake)
   set(HF_WEB_JSON ${PROJECT_SOURCE_DIR}/daemon/web_json.c ${PROJECT_SOURCE_DIR}/daemon/web_address.c ${PROJECT_SOURCE_DIR}/daemon/web_setup.c
-    ${PROJECT_SOURCE_DIR}/daemon/web_sign.c
+    ${PROJECT_SOURCE_DIR}/daemon/web_sign.c ${PROJECT_SOURCE_DIR}/daemon/web_form.c ${PROJECT_SOURCE_DIR}/daemon/web_text.c
     ${PROJECT_SOURCE_DIR}/daemon/wire.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
   set(HF_WEB_LIBS hf_policy hf_script hf_address hf_channel hf_aws hf_core PkgConfig::JANSSON)
 
@@ -15,7 +15,7 @@ if(TARGET hf_script)
     set_tests_properties(web_${part} PROPERTIES TIMEOUT 300)
   endforeach()
 
-  hf_unit(unit_daemon_web_json SOURCES unit_daemon_web_json.c ${HF_WEB_JSON} ${PROJECT_SOURCE_DIR}/daemon/web_text.c
+  hf_unit(unit_daemon_web_json SOURCES unit_daemon_web_json.c ${HF_WEB_JSON}
     LIBS hf_faults hf_support ${HF_WEB_LIBS} WRAP ${HF_FAULT_WRAP})
-  hf_fuzz(json SOURCES ${HF_WEB_JSON} LIBS ${HF_WEB_LIBS} REACH json.roots json.setup json.headers json.address json.recovery)
+  hf_fuzz(json SOURCES ${HF_WEB_JSON} LIBS ${HF_WEB_LIBS} REACH json.roots json.setup json.headers json.address json.recovery json.psbt json.hex json.input)
 endif()

@@ -42,10 +42,12 @@ hf_unit(unit_signer_legacy SOURCES unit_signer_legacy.c script_case.c vector_tex
 hf_unit(unit_signer_rules SOURCES unit_signer_rules.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_tx SOURCES unit_signer_tx.c LIBS hf_script hf_faults WRAP ${HF_FAULT_WRAP})
+hf_unit(unit_signer_psbt SOURCES unit_signer_psbt.c LIBS hf_script hf_faults hf_support WRAP ${HF_FAULT_WRAP})
 hf_unit(unit_signer_taproot SOURCES unit_signer_taproot.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
 
 hf_fuzz(tx LIBS hf_script REACH tx.sound)
+hf_fuzz(psbt LIBS hf_script REACH psbt.signable psbt.version2 psbt.written)
 hf_fuzz(control_block LIBS hf_script REACH control_block.point control_block.commits)
 hf_fuzz(script LIBS hf_script REACH script.tapscript script.rules)
 

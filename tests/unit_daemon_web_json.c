@@ -32,7 +32,8 @@ static const char upstream_message[] =
 
 static bool read_sign(uint8_t **message, size_t *n, struct web_problem *why, const char *text)
 {
-    return web_read_sign(message, n, why, 0x1122334455667788u, text, strlen(text));
+    struct web_form form;
+    return web_read_sign(message, n, &form, why, 0x1122334455667788u, text, strlen(text));
 }
 
 START_TEST(exact_message)

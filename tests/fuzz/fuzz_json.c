@@ -33,16 +33,20 @@ static void check_problem(const struct web_problem *why)
 static void try_sign(const uint8_t *data, size_t n)
 {
     struct web_problem why;
+    struct web_form form;
     uint8_t *message;
     size_t len;
-    if (!web_read_sign(&message, &len, &why, 0x0123456789abcdefu, data, n)) {
+    if (!web_read_sign(&message, &len, &form, &why, 0x0123456789abcdefu, data, n)) {
         check_problem(&why);
         return;
     }
     EMULATE_REQUEST q = NULL;
-    MUST(len <= n + 64);
+    MUST(len <= (form.kind == WEB_FORM_PSBT ? EMULATE_REQUEST_MAX + 8 : n + 64));
     MUST(emulate_request_parse(&q, message + 8, len - 8).code == E_OK);
     fuzz_reached("json");
+    if (form.kind == WEB_FORM_PSBT) fuzz_reached("json.psbt");
+    if (form.kind == WEB_FORM_HEX) fuzz_reached("json.hex");
+    if (form.kind == WEB_FORM_INPUT) fuzz_reached("json.input");
     if (q->tx->in_count > 1 && q->backup_count) fuzz_reached("json.roots");
     free(message);
 }

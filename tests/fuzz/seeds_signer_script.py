@@ -9,6 +9,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "models"))
 import bip341_verify as model
+import psbt as partial
 
 KEY = bytes.fromhex("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
 
@@ -75,4 +76,21 @@ def script():
     yield case(3, [sig], b"\x51\xb3", rules)                                            # 1 CHECKTEMPLATEVERIFY
 
 
-SEEDS = {"tx": tx, "control_block": control_block, "script": script}
+def psbt():
+    control, script = b"\xc0" + KEY, b"\x51\x20" + KEY
+    tx = {"version": 2, "locktime": 9, "in": [{"txid": bytes(32), "vout": n, "sequence": 0xFFFFFFFD, "script_sig": b"", "witness": []} for n in range(2)],
+          "out": [{"value": 1000, "script": b"\x6a"}]}
+    spent = (partial.WITNESS_UTXO, partial.output(1000, script))
+    for stack in ([b"\x51", control], [b"\x51", control, b"\x50\0"]):
+        for key in (partial.FINAL_WITNESS, partial.OURS):
+            inputs = [[spent, (key, partial.stack(stack)), (partial.TAP_MERKLE_ROOT, KEY)], [spent, (b"\xf0\x01", b"unknown")]]
+            yield partial.version_0(model.tx_bytes(tx, False), inputs, [[]])
+            yield partial.version_2(tx, inputs, [[(b"\x06", b"\x01\xc0\x01\x51\x01\xc0\x01\x52")]], [(b"\x06", b"\x03")])
+    locked = [[spent, (b"\x11", struct.pack("<I", 500000000)), (b"\x12", b"\x0a\0\0\0")], [spent, (b"\x12", b"\x0b\0\0\0")]]
+    yield partial.version_2(tx, locked, [[]])
+    previous = model.tx_bytes({**tx, "in": tx["in"][:1]}, False)
+    one = {**tx, "in": [{**tx["in"][0], "txid": hashlib.sha256(hashlib.sha256(previous).digest()).digest()}]}
+    yield partial.version_2(one, [[(b"\0", previous), (b"\x03", bytes(4)), (b"\x16" + KEY, b"\x01" + bytes(36)), (b"\x15" + control, b"\x51\xc0")]], [[]])
+
+
+SEEDS = {"tx": tx, "psbt": psbt, "control_block": control_block, "script": script}

@@ -1,5 +1,12 @@
 """Seeds for the JSON that clients send."""
+import base64
 import json
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models"))
+import psbt as partial
 
 NULL = "00" * 32 + ":4294967295"
 TAPROOT = "5120" + "fa" * 32
@@ -30,6 +37,13 @@ def seeds():
         yield json.dumps({"key_id": "k", "blockhash": "0F" * 32, "headers": {"network": "regtest", **coded}}).encode()
     yield json.dumps({"network": "regtest", "tree": "{51,{52ac,53}}", "backup_root": "ab" * 32}).encode()
     yield json.dumps({"network": "signet", "root": "ab" * 32, "backup_csv": 144, "backup_key": "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}).encode()
+    tx = bytes.fromhex("0200000001" + "00" * 32 + "ffffffff00fdffffff01a0860100000000000" + "26a0000000000")
+    output = "a086010000000000" + "22" + TAPROOT
+    yield json.dumps({"emulated_tx_to": tx.hex(), "actual_spent_outputs": [output, spent], "backup_merkle_root": {"0": "ab" * 32}}).encode()
+    yield json.dumps({"input_index": 0, "emulated_tx_to": tx.hex(), "actual_spent_outputs": [spent], "backup_merkle_root": "ab" * 32}).encode()
+    utxo = [(partial.WITNESS_UTXO, bytes.fromhex(output)), (partial.TAP_MERKLE_ROOT, b"\xab" * 32), (partial.FINAL_WITNESS, b"\x01\x01\x51")]
+    raw = base64.b64encode(partial.version_0(tx, [utxo], [[]])).decode()
+    yield json.dumps({"psbt": raw, "finalize": True, "backup_merkle_roots": {"0": "ab" * 32, "1": "cd" * 32}}).encode()
     yield b"[" * 32 + b"]" * 32
     yield b'{"a":"\\u0000"}'
     yield b'{"a":1,"a":99999999999999999999}'

@@ -122,6 +122,9 @@ class Json(Base):
                 same = type(value) is type(was) and not isinstance(was, str)
                 if same:
                     continue
+                if path == ("emulated_tx_to",) and isinstance(value, str):
+                    self.assert_error(self.peer.sign(changed(path, value, False)), 400, "emulated_tx_to is not hex.")   # another form
+                    continue
                 text = self.refused(json.dumps(changed(path, value, False)), 422)
                 self.assertRegex(text, r"[a-z_]+")
                 tried += 1

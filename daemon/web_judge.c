@@ -1,0 +1,136 @@
+/* web_judge.c - /verify-and-sign and /verify: the question to a judge, and its verdict to the client. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "daemon/web.h"
+#include "daemon/web_form.h"
+#include "daemon/web_text.h"
+#include "signer/emulate.h"
+#include "signer/tx.h"
+
+enum { SIGN_SECONDS = 30 };            /* until a client hears 503 */
+
+/* The signatures of a verdict, put to the inputs they are for: ascending, none twice. */
+static err read_signatures(struct web_signature *out, struct rd *in, const struct tx *tx)
+{
+    uint32_t count = rd_u32(in);
+    uint64_t least = 0;
+    for (uint32_t i = 0; i < count && rd_ok(in); i++) {
+        uint32_t input = rd_u32(in);
+        bool annex = rd_u8(in);
+        const uint8_t *bytes = rd_bytes(in, 64);
+        if (!bytes || input < least || input >= tx->in_count) FAIL(E_FORMAT, "a verdict on an input that is not there");
+        if (annex && tx->in[input].witness_count < 2) FAIL(E_FORMAT, "a verdict keeps an annex that is not there");
+        out[input] = (struct web_signature){ .made = true, .annex = annex, .bytes = bytes };
+        least = (uint64_t)input + 1;
+    }
+    size_t n = 0;
+    const uint8_t *kinds = rd_var(in, tx->in_count, &n);
+    TRY(rd_end(in, "JUDGE_VERDICT"));
+    if (n != tx->in_count) FAIL(E_FORMAT, "a verdict on %zu inputs of %zu", n, tx->in_count);
+    for (size_t i = 0; i < n; i++) {
+        out[i].kind = kinds[i];
+        if (kinds[i] > SKIP_ON_CHAIN || out[i].made != (kinds[i] == EMULATE_INPUT)) FAIL(E_FORMAT, "a verdict that contradicts itself");
+    }
+    return OK;
+}
+
+static void drop_signatures(struct web_signature **s) { free(*s); }
+
+/* The transaction comes back as the judge was asked about it, from the message itself. */
+static err answer_signed(struct web_request *r, struct rd *in)
+{
+    struct rd asked = rd_of(r->message, r->message_len);
+    size_t n = 0;
+    uint8_t *body = NULL;
+    TX tx = NULL;
+    (void)rd_u64(&asked);
+    const uint8_t *p = rd_var(&asked, r->message_len, &n);
+    MUST(p);
+    err e = tx_parse(&tx, p, n);
+    if (e.code && e.code != E_MEMORY) return e;
+    __attribute__((cleanup(drop_signatures))) struct web_signature *s = tx ? calloc(tx->in_count, sizeof *s) : NULL;
+    if (!s) {
+        web_answer_json(r, NULL, 0);
+        return OK;
+    }
+    TRY(read_signatures(s, in, tx));
+    const char *unsigned_words = web_form_unsigned(&r->form, s);
+    if (unsigned_words) {
+        web_answer_error(r, 400, unsigned_words);
+        return OK;
+    }
+    if (r->form.kind == WEB_FORM_JSON) n = web_signed_body(&body, tx, s, r->message_len);
+    else n = web_form_answer(&body, &r->form, tx, s, r->message + r->message_len);
+    web_answer_json(r, body, n);
+    return OK;
+}
+
+/* POST /verify: what each input is, and no signature. */
+static err answer_valid(struct web_request *r, struct rd *in)
+{
+    size_t n = 0;
+    uint8_t *body = NULL;
+    if (rd_u32(in) != 0) FAIL(E_FORMAT, "a dry run that signs");
+    const uint8_t *kinds = rd_var(in, r->message_len, &n);
+    TRY(rd_end(in, "JUDGE_VERDICT"));
+    for (size_t i = 0; i < n; i++)
+        if (kinds[i] > SKIP_ON_CHAIN) FAIL(E_FORMAT, "an input of no kind");
+    n = web_valid_body(&body, kinds, n);
+    web_answer_json(r, body, n);
+    return OK;
+}
+
+static err take_verdict(struct web_request *r, const struct msg *m, err (*good)(struct web_request *, struct rd *))
+{
+    struct rd in = rd_of(m->body, m->len);
+    char text[512];
+    size_t n = 0;
+    const int status = rd_u16(&in);
+    const uint8_t *words = rd_var(&in, sizeof text - 1, &n);
+    if (!words || (status != 200 && (status < 400 || status > 599))) FAIL(E_FORMAT, "JUDGE_VERDICT with status %d", status);
+    if (status == 200) return good(r, &in);
+    memcpy(text, words, n);
+    text[n] = 0;
+    if (rd_u32(&in) != 0 || rd_u32(&in) != 0) FAIL(E_FORMAT, "a verdict that refuses and signs");
+    TRY(rd_end(&in, "JUDGE_VERDICT"));
+    web_answer_error(r, status, text);
+    return OK;
+}
+
+static err on_verdict(struct web *w, struct web_request *r, const struct msg *m)
+{
+    (void)w;
+    return take_verdict(r, m, answer_signed);
+}
+
+static err on_dry_verdict(struct web *w, struct web_request *r, const struct msg *m)
+{
+    (void)w;
+    return take_verdict(r, m, answer_valid);
+}
+
+static void ask_judge(struct web *w, struct web_request *r, uint16_t question,
+                      err (*on)(struct web *, struct web_request *, const struct msg *))
+{
+    struct web_problem why;
+    uint8_t *message;
+    size_t n;
+    const char *text;
+    struct web_form form;
+    if (!web_read_sign(&message, &n, &form, &why, r->id, r->body, r->len)) {
+        web_answer_error(r, why.status, why.text);
+        return;
+    }
+    if (!web_request_asked(r, message, n, &form)) {
+        web_answer_error(r, 503, "There is no room for this request now.");
+        return;
+    }
+    const int status = web_not_serving(w, &text);
+    if (status) web_answer_error(r, status, text);
+    else web_ask(w, r, LANE_JUDGE, question, JUDGE_VERDICT, SIGN_SECONDS, on);
+}
+
+void web_run_sign(struct web *w, struct web_request *r)   { ask_judge(w, r, JUDGE_SIGN, on_verdict); }
+void web_run_verify(struct web *w, struct web_request *r) { ask_judge(w, r, JUDGE_VERIFY, on_dry_verdict); }
