@@ -1,85 +1,14 @@
-/* Which document takes effect: the adversarial cases, one test each, and the ways that are allowed. */
-#include <stdio.h>
+/* Which release takes effect: the adversarial cases, one test each, and the ways that are allowed. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "policy/judge.h"
-#include "tests/policy_case.h"
+#include "tests/policy_trial.h"
 #include "tests/support/check_main.h"
 
-enum { SIGS = 8 };
-
-/* A document, its signatures, and where it is judged. */
-struct trial {
-    char text[DOCUMENT_ROOM];
-    char room[SIGS][SIGNATURE_ROOM];
-    struct bytes sig[SIGS];
-    size_t count;
-    struct document in_force;
-    struct situation s;
-    struct judgement j;
-};
-
-static void parse(struct document *d, const char *text)
-{
-    enum reason why;
-    ASSERT_OK(document_parse(d, &why, text, strlen(text)));
-}
-
-/* A service with the good policy in force, at the time 1500. */
-static struct trial *trial_of(void (*good)(char out[static DOCUMENT_ROOM]))
-{
-    static struct trial t;
-    char policy[DOCUMENT_ROOM];
-    memset(&t, 0, sizeof t);
-    good_policy(policy);
-    parse(&t.in_force, policy);
-    good(t.text);
-    t.s = (struct situation){ .network = "signet", .now = 1500, .policy = &t.in_force, .sequence = 6, .generation = 5, .log_size = 40 };
-    memset(t.s.service, 0x5e, 32);
-    memset(t.s.head, 0x5e, 32);
-    return &t;
-}
-
-static void signs_with(struct trial *t, int n, enum maintainer_kind kind, const char *bytes, const struct odd *odd)
-{
-    ck_assert_uint_lt(t->count, SIGS);
-    t->sig[t->count] = kind == MAINTAINER_NOSTR ? person_nostr(t->room[t->count], n, bytes, odd) : person_sshsig(t->room[t->count], n, kind, bytes, odd);
-    t->count++;
-}
-
-static void signs(struct trial *t, int n, enum maintainer_kind kind) { signs_with(t, n, kind, t->text, NULL); }
-
-static void edit(struct trial *t, const char *from, const char *to)
-{
-    const char *edited = with(t->text, from, to);
-    strcpy(t->text, edited);
-}
-
-static enum reason verdict(struct trial *t)
-{
-    struct document d;
-    parse(&d, t->text);
-    ASSERT_OK(judge(&t->j, &d, t->sig, t->count, &t->s));
-    return t->j.reason;
-}
-
-static void ends(struct trial *t, enum reason want)
-{
-    const enum reason got = verdict(t);
-    ck_assert_msg(got == want, "%s, expected %s", reason_name(got), reason_name(want));
-}
-
-/* A release that two have signed. */
 static struct trial *release(void)
 {
     return trial_of(good_release);
-}
-static void two_sign(struct trial *t)
-{
-    signs(t, 0, MAINTAINER_SSH);
-    signs(t, 1, MAINTAINER_SK);
 }
 
 START_TEST(a_good_release)
@@ -144,87 +73,6 @@ START_TEST(junk_blocks_nothing)
     t->sig[t->count++] = (struct bytes){ broken, sizeof broken };
     two_sign(t);
     ends(t, REASON_NONE);
-}
-END_TEST
-
-START_TEST(replayed_old_policy)
-{
-    struct trial *t = trial_of(good_policy);     /* the very one that is in force */
-    two_sign(t);
-    ends(t, REASON_OLD_VERSION);
-    t = trial_of(good_policy);                   /* and after a newer one */
-    static struct document next;
-    char text[DOCUMENT_ROOM];
-    good_next_policy(text);
-    parse(&next, text);
-    t->s.policy = &next;
-    two_sign(t);
-    ends(t, REASON_OLD_VERSION);
-}
-END_TEST
-
-START_TEST(skipped_version)
-{
-    struct trial *t = trial_of(good_next_policy);
-    edit(t, "\"version\": 2", "\"version\": 3");
-    two_sign(t);
-    ends(t, REASON_SKIPPED_VERSION);
-}
-END_TEST
-
-START_TEST(other_previous_policy)
-{
-    struct trial *t = trial_of(good_next_policy);
-    char *at = strstr(t->text, "\"previous\": \"") + strlen("\"previous\": \"");
-    *at = *at == '0' ? '1' : '0';
-    two_sign(t);
-    ends(t, REASON_OTHER_PREVIOUS);
-}
-END_TEST
-
-START_TEST(a_policy_needs_old_and_new)
-{
-    struct trial *t = trial_of(good_next_policy);        /* persons 0, 1, 2 give way to 0, 1, 4 */
-    two_sign(t);
-    ends(t, REASON_NONE);
-    ck_assert(t->j.signers == 2 && t->j.new_signers == 2 && t->j.delay == 86400);
-    t = trial_of(good_next_policy);
-    signs(t, 0, MAINTAINER_SSH);
-    signs(t, 2, MAINTAINER_NOSTR);                       /* enough of the old, one of the new */
-    ends(t, REASON_QUORUM_NEW);
-    t = trial_of(good_next_policy);
-    signs(t, 0, MAINTAINER_SSH);
-    signs(t, 4, MAINTAINER_NOSTR);                       /* enough of the new, one of the old */
-    ends(t, REASON_QUORUM);
-    t = trial_of(good_next_policy);                      /* rotation, one by one, while it waits for its delay */
-    signs(t, 0, MAINTAINER_SSH);
-    signs(t, 2, MAINTAINER_NOSTR);
-    signs(t, 4, MAINTAINER_NOSTR);
-    t->s.accepted = 1000;
-    ends(t, REASON_PENDING);
-    ck_assert_uint_eq(t->j.ready_at, 87400);
-}
-END_TEST
-
-START_TEST(a_revoked_key_has_no_say)
-{
-    char key[MAINTAINER_TEXT], to[MAINTAINER_TEXT + 40];
-    struct trial *t = trial_of(good_next_policy);
-    person_text(key, 2, MAINTAINER_NOSTR);
-    snprintf(to, sizeof to, "\"revoked_keys\": [\"%s\"]", key);
-    edit(t, "\"revoked_keys\": []", to);
-    signs(t, 2, MAINTAINER_NOSTR);                       /* he signs his own revocation */
-    signs(t, 0, MAINTAINER_SSH);
-    signs(t, 4, MAINTAINER_NOSTR);
-    ends(t, REASON_QUORUM);
-    signs(t, 1, MAINTAINER_SK);
-    ends(t, REASON_NONE);
-    /* and does not come back with the policy after that */
-    t = trial_of(good_next_policy);
-    person_key(&t->in_force.revoked_key[0], 4, MAINTAINER_NOSTR);
-    t->in_force.revoked_key_count = 1;
-    two_sign(t);
-    ends(t, REASON_REVOKED_KEY);
 }
 END_TEST
 
@@ -319,28 +167,6 @@ START_TEST(vetoed)
     ends(t, REASON_NONE);
     sha256(hash[1], t->text, strlen(t->text));
     ends(t, REASON_VETOED);
-}
-END_TEST
-
-START_TEST(a_veto)
-{
-    struct trial *t = release();
-    char of[DOCUMENT_ROOM];
-    uint8_t subject[32];
-    strcpy(of, t->text);
-    sha256(subject, of, strlen(of));
-    good_veto(t->text, of);
-    t->s.subject = subject;
-    signs(t, 0, MAINTAINER_SSH);                 /* maintainers are not who vetoes */
-    signs(t, 1, MAINTAINER_SK);
-    ends(t, REASON_QUORUM);
-    signs(t, 3, MAINTAINER_SSH);
-    ends(t, REASON_NONE);
-    subject[0] ^= 1;
-    ends(t, REASON_NOT_THE_RELEASE);
-    t->s.subject = NULL;
-    t->in_force.hash[0] ^= 1;
-    ends(t, REASON_OTHER_POLICY);
 }
 END_TEST
 
@@ -450,7 +276,7 @@ START_TEST(ten_thousand_signatures)
     for (int i = 0; i < MANY; i++) all[i] = t->sig[i < QUORUM_TRIES - 1 ? 0 : i % 3 == 0 ? 1 : 4];
     all[MANY / 2] = t->sig[2];
     all[MANY - 1] = t->sig[3];
-    parse(&d, t->text);
+    trial_parse(&d, t->text);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
     ASSERT_OK(judge(&t->j, &d, all, MANY, &t->s));
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
@@ -466,78 +292,6 @@ START_TEST(ten_thousand_signatures)
     ck_assert(notes[0].word == QUORUM_BAD && notes[0].key == 0 && notes[MANY - 1].word == QUORUM_UNREAD);
     free(notes);
     free(all);
-}
-END_TEST
-
-START_TEST(the_first_policy)
-{
-    struct trial *t = trial_of(good_policy);
-    static struct document genesis;
-    char text[DOCUMENT_ROOM], hex[65], to[80];
-    t->s.policy = NULL;                          /* an open service: who they are is their own word */
-    two_sign(t);
-    ends(t, REASON_NONE);
-    ck_assert(t->j.needed == 0 && t->j.new_signers == 2 && t->j.delay == 0);
-    good_genesis(text);
-    parse(&genesis, text);
-    t->s.founders = &genesis.keys;               /* a service with a genesis authorisation: persons 0 and 1, both by ssh */
-    memcpy(t->s.founding, genesis.hash, 32);
-    ends(t, REASON_OTHER_PREVIOUS);
-    hex_from(hex, genesis.hash, 32);
-    snprintf(to, sizeof to, "\"previous\": \"%s\"", hex);
-    edit(t, "\"previous\": null", to);
-    t->count = 0;
-    two_sign(t);
-    ends(t, REASON_QUORUM);
-    signs(t, 1, MAINTAINER_SSH);
-    ends(t, REASON_NONE);
-}
-END_TEST
-
-START_TEST(a_rollback_permit)
-{
-    struct trial *t = trial_of(good_permit);
-    const uint8_t spent[2][DOCUMENT_NONCE] = { { 9 }, { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 } };
-    two_sign(t);
-    ends(t, REASON_NONE);
-    t->s.spent = spent;
-    t->s.spent_count = 1;
-    ends(t, REASON_NONE);
-    t->s.spent_count = 2;
-    ends(t, REASON_PERMIT_USED);
-    t->s.spent_count = 0;
-    t->s.generation = 4;
-    ends(t, REASON_OTHER_STATE);
-    t->s.generation = 5;
-    t->s.log_size = 39;
-    ends(t, REASON_OTHER_STATE);
-    t->s.log_size = 40;
-    t->s.head[0] ^= 1;
-    ends(t, REASON_OTHER_STATE);
-    t->s.head[0] ^= 1;
-    t->s.now = 2001;
-    ends(t, REASON_EXPIRED);
-    t->s.now = 1500;
-    t->count = 1;
-    ends(t, REASON_QUORUM);
-}
-END_TEST
-
-START_TEST(a_genesis_authorisation)
-{
-    struct trial *t = trial_of(good_genesis);
-    struct maintainers measured = { .threshold = 1, .count = 1 };
-    person_key(&measured.one[0], 5, MAINTAINER_NOSTR);
-    t->s.policy = NULL;
-    signs(t, 0, MAINTAINER_SSH);
-    signs(t, 1, MAINTAINER_SSH);
-    ends(t, REASON_NOT_AUTHORISED);
-    t->s.founders = &measured;
-    ends(t, REASON_QUORUM);
-    signs(t, 5, MAINTAINER_NOSTR);
-    ends(t, REASON_NONE);
-    t->s.now = 2001;
-    ends(t, REASON_EXPIRED);
 }
 END_TEST
 
@@ -560,10 +314,10 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return CHECK_SUITE("judge", a_good_release, duplicate_signer, duplicate_signer_under_two_names, junk_blocks_nothing, replayed_old_policy, skipped_version,
-                       other_previous_policy, a_policy_needs_old_and_new, a_revoked_key_has_no_say, lower_sequence, other_service, other_network, wrong_namespace,
-                       expired, not_yet_valid, vetoed, a_veto, other_policy, delay_and_emergency, revoked_release, minimum_state_generation, policy_absent,
-                       signature_over_a_reserialised_document, ten_thousand_signatures, the_first_policy, a_rollback_permit, a_genesis_authorisation, the_account);
+    return CHECK_SUITE("judge", a_good_release, duplicate_signer, duplicate_signer_under_two_names, junk_blocks_nothing, lower_sequence,
+                       other_service, other_network, wrong_namespace, expired, not_yet_valid, vetoed, other_policy, delay_and_emergency,
+                       revoked_release, minimum_state_generation, policy_absent, signature_over_a_reserialised_document,
+                       ten_thousand_signatures, the_account);
 }
 
 CHECK_MAIN(suite)
