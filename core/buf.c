@@ -267,29 +267,41 @@ static bool base64_group(uint8_t out[3], const char *text, size_t have)
     return !(have == 1 && (v & 0xffff)) && !(have == 2 && (v & 0xff));
 }
 
-err base64_to(void *out, size_t cap, size_t *n, const char *text, size_t text_len)
+static size_t base64_holds(const char *text, size_t text_len)
+{
+    size_t pad = text_len == 0 || text[text_len - 1] != '=' ? 0 : text[text_len - 2] != '=' ? 1 : 2;
+    return text_len / 4 * 3 - pad;
+}
+
+bool base64_read(void *out, size_t cap, size_t *n, const char *text, size_t text_len)
 {
     *n = 0;
     if (text_len % 4 != 0)
-        FAIL(E_FORMAT, "base64 text of %zu characters is not padded", text_len);
-    if (text_len == 0)
-        return OK;
-    size_t pad = text[text_len - 1] != '=' ? 0 : text[text_len - 2] != '=' ? 1 : 2;
-    size_t size = text_len / 4 * 3 - pad;
+        return false;
+    size_t size = base64_holds(text, text_len);
     if (size > cap)
-        FAIL(E_LIMIT, "base64 text holds %zu bytes where at most %zu fit", size, cap);
+        return false;
 
     uint8_t *to = out;
     for (size_t at = 0; at < text_len; at += 4) {
-        size_t have = at + 4 == text_len ? 3 - pad : 3;
+        size_t have = at + 4 == text_len ? size - at / 4 * 3 : 3;
         uint8_t group[3];
         if (!base64_group(group, text + at, have)) {
             memset(out, 0, size);
-            FAIL(E_FORMAT, "base64 text is not canonical near place %zu", at);
+            return false;
         }
         memcpy(to, group, have);
         to += have;
     }
     *n = size;
-    return OK;
+    return true;
+}
+
+err base64_to(void *out, size_t cap, size_t *n, const char *text, size_t text_len)
+{
+    if (base64_read(out, cap, n, text, text_len))
+        return OK;
+    if (text_len % 4 == 0 && base64_holds(text, text_len) > cap)
+        FAIL(E_LIMIT, "base64 text holds %zu bytes where at most %zu fit", base64_holds(text, text_len), cap);
+    FAIL(E_FORMAT, "base64 text of %zu characters is not padded or not canonical", text_len);
 }

@@ -61,5 +61,7 @@ size_t base64_size(size_t n);
 void base64_from(char *out, const void *p, size_t n);
 /* Strict standard base64 (padded, canonical, no white space). Out: *n <= cap. Fails: E_FORMAT, E_LIMIT. */
 err  base64_to(void *out, size_t cap, size_t *n, const char *text, size_t text_len);
+/* The same for text that anybody may send in any amount: the verdict, and no line in the log. */
+bool base64_read(void *out, size_t cap, size_t *n, const char *text, size_t text_len);
 
 #endif

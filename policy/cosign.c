@@ -1,29 +1,18 @@
 #include "policy/cosign.h"
 
 #include <inttypes.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 
 #include "core/mem.h"
+#include "policy/signature.h"
 
 enum { ED25519 = 64 };
 
-static void free_pkey(EVP_PKEY **k) { EVP_PKEY_free(*k); }
-static void free_md_ctx(EVP_MD_CTX **c) { EVP_MD_CTX_free(*c); }
-#define FREED_BY(f) __attribute__((cleanup(f)))
-
 static err verify(const uint8_t key[static 32], const uint8_t signature[static ED25519], const void *message, size_t n)
 {
-    FREED_BY(free_pkey) EVP_PKEY *k = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, key, 32);
-    FREED_BY(free_md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (!k || !ctx || EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, k, NULL) != 1) {
-        ERR_clear_error();
-        FAIL(E_MEMORY, "no memory for a verification");
-    }
-    const int good = EVP_DigestVerify(ctx, signature, ED25519, message, n);
-    ERR_clear_error();
-    if (good != 1) FAIL(E_AUTH, "an Ed25519 signature does not verify");
+    bool good = false;
+    TRY(ed25519_check(&good, key, signature, message, n));
+    if (!good) FAIL(E_AUTH, "an Ed25519 signature does not verify");
     return OK;
 }
 

@@ -4,6 +4,13 @@ hf_unit(unit_policy_note SOURCES unit_policy_note.c LIBS hf_support hf_policy)
 hf_unit(unit_policy_cosign SOURCES unit_policy_cosign.c LIBS hf_support hf_policy)
 hf_unit(unit_policy_witness SOURCES unit_policy_witness.c LIBS hf_support hf_policy)
 hf_unit(unit_policy_witnesses SOURCES unit_policy_witnesses.c LIBS hf_support hf_policy)
+# Documents: who signs them in tests, and the tests.
+add_library(hf_policy_case STATIC policy_case.c policy_trial.c)
+target_link_libraries(hf_policy_case PUBLIC hf_policy PkgConfig::CHECK PRIVATE PkgConfig::CRYPTO PkgConfig::SECP)
+hf_unit(unit_policy_document SOURCES unit_policy_document.c LIBS hf_support hf_policy_case)
+hf_unit(unit_policy_signatures SOURCES unit_policy_signatures.c LIBS hf_support hf_policy_case)
+hf_unit(unit_policy_judge SOURCES unit_policy_judge.c LIBS hf_support hf_policy_case)
+hf_unit(unit_policy_judge_others SOURCES unit_policy_judge_others.c LIBS hf_support hf_policy_case)
 
 hf_fuzz(note LIBS hf_policy REACH note.key note.checkpoint)
 hf_fuzz(witness LIBS hf_policy REACH witness.signed witness.proof)

@@ -24,7 +24,7 @@ SECRET_HEADERS = ["core/secret.h", "core/crypto.h", "core/sandbox.h"]
 # Header prefix of a library -> the files that may name it.
 LIBRARIES = {
     r"openssl/": ["core/hash.c", "core/crypto.c", "core/aead.c", "keystore/hpke.c", "keystore/nums.c", "keystore/p256.c", "keystore/recipient.c", "keystore/envelope.c",
-                  "keystore/attest_verify.c", "keystore/cose.c", "keystore/http.c", "policy/cosign.c", "parent/witness_key.c", "sim/"],
+                  "keystore/attest_verify.c", "keystore/cose.c", "keystore/http.c", "policy/signature.c", "parent/witness_key.c", "sim/"],
     r"libcryptsetup": ["diskcrypt/luks.c"],
     r"cbor\.h": ["keystore/cbor.c", "keystore/cose.c"],
     r"secp256k1": ["signer/ec.c", "signer/keys.c", "signer/child.c", "policy/signature.c"],
