@@ -7,6 +7,7 @@
 #include "parent/cmd_store.h"
 #include "parent/config.h"
 #include "parent/copy.h"
+#include "parent/drill.h"
 #include "parent/prune.h"
 #include "parent/say.h"
 
@@ -175,19 +176,48 @@ static enum exits run_copy(const struct call *c, struct store_backend *store, co
     return say_copied(c, &r, import ? dir : far);
 }
 
+/* ---- drill ---- */
+
+static enum exits run_drill(const struct call *c, struct store_backend *store)
+{
+    struct drill d = { .call = c, .store = store, .config = call_value(c, "drill-config"), .start = call_value(c, "start") };
+    struct drilled found;
+    unsigned long long wait, generation;
+    char size[16];
+    if (!call_number(&wait, c, "wait", 300, 1, 86400) || !call_number(&generation, c, "at", 0, 0, INT64_MAX)) return EXIT_USAGE;
+    if (!d.config) return say_failure(c, EXIT_USAGE, NULL, "Its addresses must be free, and be those the scratch enclave uses.", "backup drill: --drill-config FILE is needed");
+    d.scratch = call_value(c, "scratch") ? call_value(c, "scratch") : "/var/tmp";
+    d.wait_s = (unsigned)wait;
+    d.older = call_value(c, "at") != NULL;
+    d.generation = generation;
+    enum exits code = drill_run(&found, &d);
+    if (code != EXIT_DONE) return code;
+    if (c->json) {
+        JSON out = json_pack("{s:b, s:I, s:s, s:I, s:I, s:I}", "restored", 1, "generation", (json_int_t)found.generation, "public_key", found.public_key,
+                             "requests", (json_int_t)found.requests, "bytes", (json_int_t)found.bytes, "seconds", (json_int_t)found.seconds);
+        return say_json(&out);
+    }
+    progress_size(size, found.bytes);
+    printf("generation %llu came back in %llu s: key %s, %llu requests, %s read back and authentic\n", (unsigned long long)found.generation,
+           (unsigned long long)found.seconds, found.public_key, (unsigned long long)found.requests, size);
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
 static enum exits run_backup(const struct call *c)
 {
     STORE_BACKEND store = NULL;
     char dir[PARENT_PATH];
     const char *what = c->operands[0];
-    const bool verify = !strcmp(what, "verify"), remove = !strcmp(what, "prune"), copy = !strcmp(what, "copy"), import = !strcmp(what, "import");
-    if (!verify && !remove && !copy && !import)
+    const bool verify = !strcmp(what, "verify"), remove = !strcmp(what, "prune"), copy = !strcmp(what, "copy"), import = !strcmp(what, "import"),
+               drill = !strcmp(what, "drill");
+    if (!verify && !remove && !copy && !import && !drill)
         return say_failure(c, EXIT_USAGE, NULL, "`holdfast backup --help` lists what there is.", "there is no `backup %s`", what);
-    if ((verify || remove) && c->operand_count > 1)
+    if ((verify || remove || drill) && c->operand_count > 1)
         return say_failure(c, EXIT_USAGE, NULL, NULL, "backup %s: too many words: %s", what, c->operands[1]);
     enum exits code = cmd_store(&store, dir, sizeof dir, c);
     if (code != EXIT_DONE) return code;
     if (verify) return run_verify(c, store, dir);
+    if (drill) return run_drill(c, store);
     if (remove) return run_prune(c, store, dir);
     return run_copy(c, store, dir, import);
 }
@@ -203,21 +233,27 @@ static const struct option_row options[] = {
     { "dry-run", NULL, "prune: only tell what would go" },
     { "deep", NULL, "verify: have the running enclave authenticate the present generation too" },
     { "url", "ADDRESS", "with --deep: the running parent (default " ASK_DEFAULT_URL ")" },
+    { "drill-config", "FILE", "drill: configuration of the scratch parent; its [store] is not used" },
+    { "start", "PROGRAM", "drill: run the scratch enclave with it, until SIGTERM; else start it yourself" },
+    { "at", "GENERATION", "drill: try this one instead of the newest" },
+    { "wait", "SECONDS", "drill: until it serves, at most (default 300)" },
+    { "scratch", "DIR", "drill: where the copy is made (default /var/tmp)" },
     { "compare", NULL, "copy, import: compare what is there already byte by byte" },
     { NULL, NULL, NULL },
 };
 
 const struct command backup_command = {
     .name = "backup",
-    .operands = "verify|prune|copy DIR|import DIR",
+    .operands = "verify|prune|copy DIR|import DIR|drill",
     .operands_least = 1,
     .operands_most = 2,
-    .summary = "Check a store, tidy it, copy it to a second one, or bring a copy back. Without a key.",
+    .summary = "Check a store, tidy it, copy it to a second one, bring a copy back, or try it. Without a key.",
     .options = options,
     .run = run_backup,
     .details = "verify compares all that is in the clear: sizes, headers, hashes, the chain. Only the enclave can tell whether\n"
                "it is authentic: --deep asks it. prune never removes what a kept generation needs, nor the present generation; a damaged\n"
                "manifest that would be kept stops it. copy makes DIR a store as well, and goes on where an earlier copy was\n"
-               "cut off; import is the same from DIR. Neither puts an older generation over a newer one.\n"
+               "cut off; import is the same from DIR. Neither puts an older generation over a newer one. drill copies the store, has a\n"
+               "scratch enclave of the same image restore the copy beside a parent of its own, asks it, and removes all of it.\n"
                "Exit code 0: done, or whole. 1: not whole, refused or failed. 2: wrong usage.",
 };

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include "parent/exits.h"
 
-enum { OPTIONS_MAX = 16, OPERANDS_MAX = 2, REPEATED_MAX = 40 };
+enum { OPTIONS_MAX = 24, OPERANDS_MAX = 2, REPEATED_MAX = 40 };
 
 /* name without --; value NULL: a flag; a value that ends in `...`: may be given again and again
  * (one such option per command). */

@@ -15,7 +15,7 @@ _holdfast()
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
-        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --size | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
+        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --size | --wait | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
         --region) mapfile -t COMPREPLY < <(compgen -W 'us-east-1 us-west-2 eu-central-1 eu-west-1' -- "$current"); return ;;
         --root) [ "$command" != address ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
@@ -27,7 +27,7 @@ _holdfast()
         setup) words="--key --blockhash --max-weight --accept --headers --network --anchor $ask" ;;
         requests) words="--limit $ask" ;;
         backups) words='--store --config' ;;
-        backup) words='verify prune copy import --store --config --keep-last --keep-daily --keep-weekly --keep-monthly --protect --dry-run --deep --url --compare' ;;
+        backup) words='verify prune copy import drill --drill-config --start --at --wait --scratch --store --config --keep-last --keep-daily --keep-weekly --keep-monthly --protect --dry-run --deep --url --compare' ;;
         restore) words='--at --store --config' ;;
         disk) words='grow --size --url --channel-key --plain --root --image --pcr' ;;
         address) words='--public-key --root --tree --script --backup-root --backup-csv --backup-key --network' ;;

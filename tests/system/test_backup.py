@@ -79,6 +79,77 @@ class Backup(unittest.TestCase):
         self.assertEqual(rig.status()["disk"]["size"], 32 << 20)
         self.assertEqual(rig.holdfast("requests", "--url", self.url()).stdout, history)
 
+    def scratch(self, config="enclave.ini"):
+        """Files for a second enclave and parent beside the first: (configuration, program)."""
+        rig = self.rig
+        with open(rig.path(config)) as f:
+            text = f.read()
+        for old, new in (("web.sock", "web2.sock"), ("link.sock", "link2.sock"), (rig.path("disk"), rig.path("disk2"))):
+            text = text.replace(old, new)
+        with open(rig.path("enclave2.ini"), "w") as f:
+            f.write(text)
+        with open(rig.path("parent.ini")) as f:
+            text = f.read()
+        port = r.free_port()
+        for old, new in (("web.sock", "web2.sock"), ("link.sock", "link2.sock"), (f":{rig.port}", f":{port}")):
+            text = text.replace(old, new)
+        with open(rig.path("drill.ini"), "w") as f:
+            f.write(text)
+        program = rig.path("scratch.sh")
+        with open(program, "w") as f:
+            f.write(f"#!/bin/sh\nexec {rig.program('holdfastd')} --config {rig.path('enclave2.ini')}\n")
+        os.chmod(program, 0o755)
+        return rig.path("drill.ini"), program
+
+    def drill(self, *words, code=0):
+        config, program = self.scratch()
+        os.makedirs(self.rig.path("scratch"), exist_ok=True)
+        done = self.backup("drill", "--drill-config", config, "--start", program, "--scratch", self.rig.path("scratch"), *words, code=code)
+        self.assertEqual(os.listdir(self.rig.path("scratch")), [], "the copy was left")
+        return done
+
+    def tree(self):
+        """All of the store, with its bytes."""
+        found = {}
+        for folder, _, names in os.walk(self.rig.store()):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as f:
+                    found[os.path.join(folder, name)] = f.read()
+        return found
+
+    def test_drill(self):
+        """A scratch enclave restores the copy while the service runs; the store and the service are not touched."""
+        rig = self.rig
+        before, disk = self.tree(), rig.status()["disk"]
+        done = self.drill()
+        self.assertEqual((done["restored"], done["generation"], done["public_key"]),
+                         (True, disk["generation"], rig.status()["public_key"]))
+        self.assertEqual(done["requests"], 3)
+        self.assertGreater(done["bytes"], 0)
+        self.assertEqual(self.drill("--at", str(disk["generation"] - 1))["requests"], 2)
+        self.assertEqual(self.tree(), before)
+        self.assertEqual(rig.status()["disk"]["generation"], disk["generation"])
+        self.seals(1)
+
+    def test_a_drill_that_fails(self):
+        rig = self.rig
+        pack = self.objects(rig.store(), ".pack")[-1]
+        with open(pack, "r+b") as f:
+            f.seek(5000)
+            byte = f.read(1)
+            f.seek(5000)
+            f.write(bytes([byte[0] ^ 1]))
+        self.assertIn("ended before it served", self.drill(code=1)["error"])
+        self.assertIn("generation 99 cannot be tried", self.drill("--at", "99", code=1)["error"])
+        config, program = self.scratch()
+        self.assertEqual(self.backup("drill", code=2)["exit"], 2)
+        self.backup("drill", "--drill-config", rig.path("none.ini"), code=2)
+        self.backup("drill", "--drill-config", config, "--start", rig.path("none"), "--scratch", rig.path("scratch"), code=1)
+        self.backup("drill", "--drill-config", rig.path("parent.ini"), "--start", program, "--scratch", rig.path("scratch"), code=2)
+        self.backup("drill", "--drill-config", config, "--start", "/bin/sleep", "--scratch", "/no/such/folder", code=1)
+        self.assertEqual(os.listdir(rig.path("scratch")), [])
+        self.assertEqual(rig.status()["phase"], "serving")
+
     def test_copy_goes_on_and_the_enclave_restores_from_it(self):
         rig = self.rig
         first = self.backup("copy", self.copy)
