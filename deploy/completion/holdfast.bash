@@ -5,7 +5,7 @@ _holdfast()
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run status setup public-key settings sign requests seal backups backup restore disk address verify pcr eif key witness help --help --version'
+        words='run status setup public-key settings sign requests seal backups backup restore disk address verify pcr eif key witness policy release veto permit genesis help --help --version'
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
@@ -36,7 +36,12 @@ _holdfast()
         eif) words='inspect' ;;
         key) words='policy create check --pcr0 --account --region --evidence --root --at' ;;
         witness) words='init add show serve --dir --name --log --origin --listen' ;;
-        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore disk address verify pcr eif key witness' -- "$current"); return ;;
+        policy) words='init show sign check --service --network --keys --threshold --veto-keys --veto-threshold --delay --emergency-threshold --emergency-delay --revoke --previous --genesis --valid --key --out --sig --at' ;;
+        release) words='init show sign check --policy --image --pcr0 --pcr1 --pcr2 --pcr8 --sequence --label --commit --min-generation --emergency --last-sequence --generation --vetoed --not-before --valid --key --out --sig --at' ;;
+        veto) words='init show sign check --policy --release --valid --key --out --sig --at' ;;
+        permit) words='init show sign check --policy --generation --log-size --head --not-before --valid --key --out --sig --at' ;;
+        genesis) words='init show sign check --network --name --key-arn --blockhash --profile --keys --threshold --founders --founders-threshold --not-before --valid --key --out --sig --at' ;;
+        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore disk address verify pcr eif key witness policy release veto permit genesis' -- "$current"); return ;;
         *) return ;;
     esac
     if { [ "$command" = sign ] || [ "$command" = pcr ] || [ "$before" = inspect ]; } && [ "${current#-}" = "$current" ]; then
