@@ -32,6 +32,7 @@ static void document(const uint8_t *p, size_t n)
     }
     sha256(hash, p, n);
     MUST(memcmp(hash, d.hash, sizeof hash) == 0 && d.kind < DOCUMENT_KINDS && d.not_before <= d.expires);
+    fuzz_reached("document");
     if (d.kind == DOCUMENT_POLICY) {
         MUST(d.keys.count && d.keys.threshold && d.keys.threshold <= d.keys.count && d.keys.count <= MAINTAINERS_MAX);
         for (size_t i = 0; i < d.keys.count; i++) MUST(maintainers_find(&d.keys, &d.keys.one[i]) == (int)i);
