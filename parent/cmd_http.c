@@ -236,9 +236,8 @@ static void close_file(FILE **f)
 }
 
 /* Read the request whole. Out: *n <= SIGN_BODY_MAX. */
-static enum exits read_request(uint8_t **out, size_t *n, const struct call *c)
+static enum exits read_request(uint8_t **out, size_t *n, const struct call *c, const char *path)
 {
-    const char *path = c->operands[0];
     __attribute__((cleanup(close_file))) FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
     if (!f) return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: %s: %s", path, strerror(errno));
     /* One byte more than may be: so that too long is told from just fitting. */
@@ -249,22 +248,79 @@ static enum exits read_request(uint8_t **out, size_t *n, const struct call *c)
     return EXIT_DONE;
 }
 
+/* A PSBT as programs store it (bytes), or as they print it (base64, perhaps in lines): the service's JSON in place of it. */
+static enum exits wrap_psbt(uint8_t **request, size_t *n, const struct call *c)
+{
+    static const uint8_t magic[5] = { 'p', 's', 'b', 't', 0xff };
+    const bool raw = *n >= sizeof magic && memcmp(*request, magic, sizeof magic) == 0;
+    BYTES coded = NULL;
+    if (mem_new(&coded, raw ? base64_size(*n) : *n + 1).code) return say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
+    if (raw) {
+        base64_from((char *)coded, *request, *n);
+    } else {
+        size_t k = 0;
+        for (size_t i = 0; i < *n; i++)
+            if ((*request)[i] && !strchr(" \t\r\n", (*request)[i])) coded[k++] = (*request)[i];
+    }
+    JSON body = json_pack("{s:s}", "psbt", (const char *)coded);
+    if (!body || coded[0] == 0) return say_failure(c, EXIT_USAGE, NULL, "Give its bytes, or its base64.", "sign: --psbt: that is no PSBT");
+    if (call_value(c, "finalize")) json_object_set_new(body, "finalize", json_true());
+    mem_free_bytes(request);
+    *request = (uint8_t *)json_dumps(body, JSON_COMPACT);
+    if (!*request) return say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
+    *n = strlen((const char *)*request);
+    if (*n > SIGN_BODY_MAX) return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: the PSBT is longer than 3 MiB, the service's limit");
+    return EXIT_DONE;
+}
+
+/* The PSBT for the next program; which inputs are left to others, for the reader. */
+static enum exits show_psbt(const struct call *c, json_t **body)
+{
+    const char *psbt = json_string_value(json_object_get(*body, "psbt"));
+    size_t i, made = 0;
+    json_t *input;
+    if (!psbt) return say_failure(c, EXIT_SERVER, NULL, "Is the service older than this program?", "the answer of %s has no PSBT", url_of(c));
+    json_array_foreach(json_object_get(*body, "inputs"), i, input) {
+        const char *skipped = json_string_value(json_object_get(input, "skipped"));
+        made += json_is_true(json_object_get(input, "signed"));
+        if (skipped && !c->json) fprintf(stderr, "input %zu is not signed: %s\n", i, skipped);
+    }
+    if (made == 0)
+        return say_failure(c, EXIT_REFUSED, NULL, "Each input to be signed needs its emulated spend as a final script witness.", "no input of this PSBT is one that the service signs");
+    if (c->json) return say_json(body);
+    say_text(psbt, strlen(psbt));
+    putchar('\n');
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
 static enum exits run_sign(const struct call *c)
 {
     BYTES request = NULL;
     JSON body = NULL;
     size_t n = 0;
+    const char *psbt = call_value(c, "psbt"), *path = psbt ? psbt : c->operands[0];
     const bool dry = call_value(c, "dry-run") != NULL;
-    enum exits code = read_request(&request, &n, c);
+    if ((psbt != NULL) == (c->operand_count == 1))
+        return say_failure(c, EXIT_USAGE, NULL, "`holdfast sign --help` shows both ways.", "sign: give either FILE or --psbt FILE");
+    if (call_value(c, "finalize") && (!psbt || dry))
+        return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: --finalize goes with --psbt, and not with --dry-run");
+    enum exits code = read_request(&request, &n, c, path);
+    if (code == EXIT_DONE && psbt) code = wrap_psbt(&request, &n, c);
     if (code == EXIT_DONE)
         code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = dry ? "/verify" : "/verify-and-sign", .body = request, .body_len = n,
                                                      .timeout_s = USUAL_S, .progress = dry ? "waiting for the verdict" : "waiting for the signature" });
     if (code != EXIT_DONE) return code;
+    if (psbt && !dry) return show_psbt(c, &body);
     /* The answer is JSON for the next program in either case. */
     return say_json(&body);
 }
 
-static const struct option_row sign_options[] = { { "dry-run", NULL, "have it verified only: nothing is signed or recorded" }, ASK_OPTIONS, { NULL, NULL, NULL } };
+static const struct option_row sign_options[] = {
+    { "psbt", "FILE|-", "instead of FILE: a PSBT (version 0 or 2; bytes or base64); print it, signed, in base64" },
+    { "finalize", NULL, "with --psbt: put final witnesses in place of signatures" },
+    { "dry-run", NULL, "have it verified only: nothing is signed or recorded" },
+    ASK_OPTIONS, { NULL, NULL, NULL },
+};
 static const struct option_row ask_only[] = { ASK_OPTIONS, { NULL, NULL, NULL } };
 static const struct option_row setup_options[] = {
     { "key", "ARN", "the KMS key that the master key is derived with" },
@@ -291,6 +347,7 @@ const struct command requests_command = {
 const struct command setup_command = {
     .name = "setup", .summary = "Set the service up: once in its life.", .options = setup_options, .run = run_setup };
 const struct command sign_command = {
-    .name = "sign", .operands = "FILE|-", .operands_least = 1, .operands_most = 1, .options = sign_options, .run = run_sign,
+    .name = "sign", .operands = "[FILE|-]", .operands_most = 1, .options = sign_options, .run = run_sign,
     .summary = "Have an emulated spend verified and signed; print the signed transaction.",
-    .details = "FILE holds the JSON request of POST /verify-and-sign; - reads it from standard input." };
+    .details = "FILE holds a JSON request of POST /verify-and-sign, in any of its forms; - reads it from standard input.\n"
+               "In a PSBT, an input's emulated spend stands as its final script witness." };

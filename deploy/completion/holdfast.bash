@@ -10,7 +10,7 @@ _holdfast()
         return
     fi
     case $before in
-        --config | --tree | --document | --image | --statement | --kernel | --ramdisk | --certificate | --evidence) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --config | --psbt | --tree | --document | --image | --statement | --kernel | --ramdisk | --certificate | --evidence) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --store | --dir | copy | import) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
@@ -23,7 +23,7 @@ _holdfast()
     case $command in
         run) words='--config --check' ;;
         status | seal | public-key | settings) words=$ask ;;
-        sign) words="--dry-run $ask" ;;
+        sign) words="--psbt --finalize --dry-run $ask" ;;
         setup) words="--key --blockhash --max-weight --accept --headers --network --anchor $ask" ;;
         requests) words="--limit $ask" ;;
         backups) words='--store --config' ;;
