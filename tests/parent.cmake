@@ -7,6 +7,7 @@ if(TARGET hf_seal_rig)
 endif()
 hf_unit(unit_parent_config SOURCES unit_parent_config.c LIBS hf_parent hf_support)
 hf_unit(unit_parent_prune SOURCES unit_parent_prune.c LIBS hf_parent hf_support)
+hf_unit(crash_parent_store SOURCES crash_parent_store.c LIBS hf_parent hf_seal_rig WRAP openat write fsync renameat renameat2 unlinkat TIMEOUT 300)
 hf_unit(fault_parent SOURCES fault_parent.c LIBS hf_store_double hf_faults WRAP ${HF_FAULT_WRAP})
 
 foreach(part parent holdfast)
