@@ -42,6 +42,8 @@ hf_unit(unit_signer_legacy SOURCES unit_signer_legacy.c script_case.c vector_tex
 hf_unit(unit_signer_rules SOURCES unit_signer_rules.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_tx SOURCES unit_signer_tx.c LIBS hf_script hf_faults WRAP ${HF_FAULT_WRAP})
+add_executable(psbt_run psbt_run.c)
+target_link_libraries(psbt_run PRIVATE hf_script)
 hf_unit(unit_signer_psbt SOURCES unit_signer_psbt.c LIBS hf_script hf_faults hf_support WRAP ${HF_FAULT_WRAP})
 hf_unit(unit_signer_taproot SOURCES unit_signer_taproot.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)

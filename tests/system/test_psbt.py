@@ -65,7 +65,9 @@ class Case:
             for i in self.tx["in"]]}, "actual_spent_outputs": outs(self.spent), "backup_merkle_roots": {"1": BACKUP.hex()}}
 
 
-class Forms(unittest.TestCase):
+class Enclave(unittest.TestCase):
+    """A running enclave, and what every answer is checked for."""
+
     @classmethod
     def setUpClass(cls):
         cls.rig = r.Rig(BUILD, options={"judges": "1", "size": "16M"})
@@ -107,6 +109,8 @@ class Forms(unittest.TestCase):
         self.assertEqual([i["index"] for i in answer["inputs"] if i["signed"]], list(signed))
         self.assertTrue(all(i["skipped"] for i in answer["inputs"] if not i["signed"]))
 
+
+class Forms(Enclave):
     def test_json(self):
         for path in ("/sign", "/verify-and-sign"):
             answer = self.ask(self.case.json(), path)
