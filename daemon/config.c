@@ -33,6 +33,12 @@ const struct conf_key daemon_config_keys[] = {
     NUMBER_KEY("disk", "size_max", CONF_BYTES, disk_size_max, 0, 1ull << 44, "what the disk may grow to; 0: no more than size"),
     NUMBER_KEY("seal", "interval", CONF_SECONDS, seal_interval, 0, 86400, "seal this often when something changed; 0: only when asked and at the end"),
     NUMBER_KEY("judge", "count", CONF_U64, judges, 0, 16, "script judges; 0: one per processor"),
+    NUMBER_KEY("judge", "script_bytes", CONF_U64, limits.script_bytes, 1, 4000000, "bytes of all scripts run for one request"),
+    NUMBER_KEY("judge", "opcodes", CONF_U64, limits.opcodes, 1, 4000000, "opcodes looked at for one request"),
+    NUMBER_KEY("judge", "signatures", CONF_U64, limits.signatures, 1, 80000, "signatures verified for one request"),
+    NUMBER_KEY("judge", "hashed_bytes", CONF_BYTES, limits.hashed_bytes, 1, 1ull << 30, "bytes hashed for one request"),
+    NUMBER_KEY("judge", "stack_bytes", CONF_BYTES, limits.stack_bytes, 1, 520000, "bytes on a script's stacks at once"),
+    NUMBER_KEY("judge", "time_ms", CONF_U64, limits.time_ms, 1, 15000, "milliseconds for the scripts of one request"),
     NUMBER_KEY("init", "uid_base", CONF_U64, uid_base, 1000, 4000000000u, "role number n runs as this uid + n when started as root"),
     TEXT_KEY("log", "level", log_level, "debug, info, warn or error"),
 };
@@ -57,6 +63,7 @@ static void defaults(struct daemon_config *c)
     strcpy(c->disk_dir, "/run/holdfast/disk");
     c->disk_size = 64u << 20;
     c->seal_interval = 60;
+    c->limits = SCRIPT_LIMITS_DEFAULT;
     c->uid_base = 61440;
     strcpy(c->log_level, "info");
 }

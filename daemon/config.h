@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/conf.h"
+#include "signer/script_limits.h"
 
 enum { CONFIG_PATH = 256, CONFIG_ARN = 256 };
 
@@ -35,6 +36,7 @@ struct daemon_config {
     uint64_t disk_size_max;             /* bytes an image may have or grow to; 0 in the file: as disk_size */
     uint64_t seal_interval;             /* seconds; 0: only when asked and at the end     */
     uint64_t judges;                    /* 0: one per processor                           */
+    struct script_limits limits;        /* of the scripts of one request                 */
     uint64_t uid_base;                  /* role n runs as uid_base + n when started as root */
     char     log_level[8];              /* debug, info, warn, error                       */
 };

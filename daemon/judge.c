@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/hash.h"
 #include "core/log.h"
@@ -105,6 +106,15 @@ static err sign_all(struct judge *j, struct verdict *v, const struct emulate_pla
     return OK;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool late(void *until) { return now_ms() >= *(const uint64_t *)until; }
+
 /* Order as the earlier system has it: key, weight, then the rule. `dry`: the verdict alone, nothing is asked of sign
  * but what everybody may know. */
 static err decide(struct judge *j, struct verdict *v, const uint8_t *body, size_t n, bool dry)
@@ -133,7 +143,8 @@ static err decide(struct judge *j, struct verdict *v, const uint8_t *body, size_
         return OK;
     }
     e = emulate_plan_make(&plan, &why, q, params.master);
-    if (!e.code) e = emulate_verify(&why, plan);
+    uint64_t until = now_ms() + j->env->config.limits.time_ms;
+    if (!e.code) e = emulate_verify_within(&why, plan, &j->env->config.limits, late, &until);
     if (is_refusal(e)) {
         refuse_by_rule(v, &why);
         return OK;

@@ -21,7 +21,10 @@ void emulate_refusal_text(char out[static EMULATE_TEXT], const struct emulate_re
         [EMULATE_UNEXPECTED_INPUT]      = "Unexpected input scriptPubKey",
     };
     const char *text = (size_t)why->fault < sizeof texts / sizeof *texts ? texts[why->fault] : "Unknown error";
-    if (why->detail)
+    if (why->unit)
+        snprintf(out, EMULATE_TEXT, "%s: %s: the scripts use more than %llu %s", text, why->detail,
+                 (unsigned long long)why->limit, why->unit);
+    else if (why->detail)
         snprintf(out, EMULATE_TEXT, "%s: %s", text, why->detail);
     else
         snprintf(out, EMULATE_TEXT, "%s", text);
@@ -165,22 +168,41 @@ static err verify_outputs(struct emulate_refusal *why, const struct emulate_plan
     return OK;
 }
 
+static err refuse_by_cap(struct emulate_refusal *why, uint32_t input, enum script_error cap, const struct script_limits *l)
+{
+    char text[EMULATE_TEXT];
+    *why = (struct emulate_refusal){ .fault = EMULATE_VERIFICATION_FAILED, .input = input, .detail = script_error_name(cap) };
+    why->unit = script_cap_unit(&why->limit, l, cap);
+    emulate_refusal_text(text, why);
+    FAIL(E_LIMIT, "input %u: %s", input, text);
+}
+
 static err verify_input(struct emulate_refusal *why, const struct emulate_plan *p, uint32_t i,
-                        struct script_engine *engine, struct script_budget *budget)
+                        struct script_engine *engine, struct script_budget *budget, const struct script_limits *limits)
 {
     struct script_result res;
     const struct emulate_input *e = &p->input[i];
     err said = script_verify(engine, &res, &p->cache, i, e->emulated_script, sizeof e->emulated_script,
                              SCRIPT_FLAGS_EMULATE, budget);
-    if (said.code == E_DENIED || said.code == E_LIMIT)
-        return refuse(why, said.code, EMULATE_VERIFICATION_FAILED, i, script_error_name(res.error));
+    if (said.code == E_DENIED)
+        return refuse(why, E_DENIED, EMULATE_VERIFICATION_FAILED, i, script_error_name(res.error));
+    if (said.code == E_LIMIT)
+        return refuse_by_cap(why, i, res.error, limits);
     return said;
 }
 
 err emulate_verify(struct emulate_refusal *why, struct emulate_plan *p)
 {
+    return emulate_verify_within(why, p, &SCRIPT_LIMITS_DEFAULT, NULL, NULL);
+}
+
+err emulate_verify_within(struct emulate_refusal *why, struct emulate_plan *p, const struct script_limits *limits,
+                          bool (*late)(void *clock), void *clock)
+{
     SCRIPT_ENGINE engine = NULL;
-    struct script_budget budget = SCRIPT_BUDGET_BLOCK;
+    struct script_budget budget = script_budget_of(limits);
+    budget.late = late;
+    budget.clock = clock;
     *why = (struct emulate_refusal){ 0 };
     p->verified = false;
     if (p->emulated > 0) {
@@ -189,7 +211,7 @@ err emulate_verify(struct emulate_refusal *why, struct emulate_plan *p)
         TRY(script_engine_new(&engine));
         for (size_t i = 0; i < p->count; i++)
             if (p->input[i].kind == EMULATE_INPUT)
-                TRY(verify_input(why, p, (uint32_t)i, engine, &budget));
+                TRY(verify_input(why, p, (uint32_t)i, engine, &budget, limits));
     }
     p->verified = true;
     return OK;

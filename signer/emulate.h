@@ -18,6 +18,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "signer/request.h"
+#include "signer/script_limits.h"
 #include "signer/sighash.h"
 #include "signer/tx.h"
 
@@ -63,6 +64,8 @@ struct emulate_refusal {
     enum emulate_fault fault;
     uint32_t           input;          /* which one, when one is to blame */
     const char        *detail;         /* a constant text, or NULL */
+    const char        *unit;           /* what `limit` counts, when one of the caps was met; a constant, or NULL */
+    uint64_t           limit;
 };
 enum { EMULATE_TEXT = 160 };
 /* "Verification failed: …", "Missing spent outputs" and so on, NUL-terminated: what follows "Unable to sign: ". */
@@ -109,11 +112,15 @@ void emulate_plan_free(struct emulate_plan **p);
 #define EMULATE_PLAN __attribute__((cleanup(emulate_plan_free))) struct emulate_plan *
 
 /* Run every emulated input through the engine, strictly: it is shown the emulated scriptPubKey for that
- * input, while its signatures are over the actual spent outputs. One block's budget serves the whole
- * request. *why is set on E_DENIED and E_LIMIT; its detail is the engine's name for the reason.
+ * input, while its signatures are over the actual spent outputs. SCRIPT_LIMITS_DEFAULT serves the
+ * whole request. *why is set on E_DENIED and E_LIMIT; its detail is the engine's name for the reason.
  * Takes 600 KiB while it runs.
  * Fails: E_DENIED (VERIFICATION_FAILED), E_LIMIT (VERIFICATION_FAILED: the budget), E_MEMORY. */
 err  emulate_verify(struct emulate_refusal *why, struct emulate_plan *p);
+/* The same within `limits`, used up by all inputs together. `late` says whether limits->time_ms is over (NULL:
+ * time is not looked at); this file has no clock. */
+err  emulate_verify_within(struct emulate_refusal *why, struct emulate_plan *p, const struct script_limits *limits,
+                           bool (*late)(void *clock), void *clock);
 
 /* What to ask the signer for one EMULATE_INPUT of a verified plan: the key-path message with
  * SIGHASH_DEFAULT over the actual outputs, with the annex if it is kept.

@@ -77,7 +77,7 @@ static enum script_error run_witness_script(struct vm *v, enum script_kind kind,
 {
     v->res->part = kind == KIND_TAPSCRIPT ? SCRIPT_PART_TAPSCRIPT : SCRIPT_PART_WITNESS;
     enum script_error e = load_witness(v, count);
-    if (e || (e = script_eval(v, kind, script->p, script->n)))
+    if (e || (e = check_stack_bytes(v)) || (e = script_eval(v, kind, script->p, script->n)))
         return e;
     if (v->main.n != 1)
         return SCRIPT_ERR_CLEANSTACK;
@@ -296,6 +296,8 @@ static err verdict(enum script_error e)
     case SCRIPT_ERR_CAP_OPCODES:
     case SCRIPT_ERR_CAP_SIGNATURES:
     case SCRIPT_ERR_CAP_HASHED_BYTES:
+    case SCRIPT_ERR_CAP_STACK_BYTES:
+    case SCRIPT_ERR_CAP_TIME:
         return (err){ E_LIMIT };
     case SCRIPT_ERR_NO_MEMORY:
         return (err){ E_MEMORY };

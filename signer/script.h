@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
+#include "signer/script_limits.h"
 #include "signer/sighash.h"
 #include "signer/tx.h"
 
@@ -96,7 +97,8 @@ uint64_t    script_flags_trim(uint64_t flags);
     X(TEMPLATE_MISMATCH) X(DISCOURAGE_CHECK_TEMPLATE_VERIFY_HASH) X(DISCOURAGE_UPGRADABLE_CHECK_TEMPLATE_VERIFY_HASH) \
     X(DISCOURAGE_OP_CAT) X(DISCOURAGE_CHECKSIGFROMSTACK) X(DISCOURAGE_INTERNALKEY) X(DISCOURAGE_TEMPLATEHASH) \
     X(DISCOURAGE_ANYPREVOUT) X(DISCOURAGE_PAIRCOMMIT) \
-    X(CAP_SCRIPT_BYTES) X(CAP_OPCODES) X(CAP_SIGNATURES) X(CAP_HASHED_BYTES) X(NO_MEMORY)
+    X(CAP_SCRIPT_BYTES) X(CAP_OPCODES) X(CAP_SIGNATURES) X(CAP_HASHED_BYTES) \
+    X(CAP_STACK_BYTES) X(CAP_TIME) X(NO_MEMORY)
 #define SCRIPT_ERROR_ENUM(name) SCRIPT_ERR_##name,
 enum script_error { SCRIPT_ERRORS(SCRIPT_ERROR_ENUM) SCRIPT_ERROR_COUNT };
 /* "EVAL_FALSE" and so on: Core's test names; the CAP_ ones are ours. Never NULL. */
@@ -121,10 +123,18 @@ struct script_budget {
     uint64_t opcodes;              /* looked at, executed or not */
     uint64_t signatures;           /* verified: ECDSA and Schnorr */
     uint64_t hashed_bytes;         /* by opcodes and by signature hashes */
+    uint64_t stack_bytes;          /* a bound, not counted down; 0: what consensus allows */
+    /* Asked now and then, at least once for each 256 opcodes, each signature and each 64 KiB hashed: is
+     * the time over? NULL: never. The engine itself has no clock; a test gives one that counts. */
+    bool   (*late)(void *clock);
+    void    *clock;
+    uint32_t unclocked;            /* the engine's own: work since it asked */
 };
-/* 4,000,000 script bytes and opcodes, 80,000 signatures, 1 GiB hashed: more than one
- * block's worth of taproot spends can ask for. */
-#define SCRIPT_BUDGET_BLOCK ((struct script_budget){ 4000000, 4000000, 80000, UINT64_C(1) << 30 })
+/* What `l` allows, with the time left to the caller to set. */
+struct script_budget script_budget_of(const struct script_limits *l);
+#define SCRIPT_BUDGET_BLOCK (script_budget_of(&SCRIPT_LIMITS_DEFAULT))
+/* The limit that a CAP_ error is about, and what it counts ("hashed bytes"; NULL: no CAP_ error). */
+const char *script_cap_unit(uint64_t *limit, const struct script_limits *l, enum script_error e);
 
 /* ---- the engine ---- */
 struct script_engine;

@@ -86,7 +86,7 @@ static enum script_error spend_opcode(struct vm *v)
     if (v->budget->opcodes == 0)
         return SCRIPT_ERR_CAP_OPCODES;
     v->budget->opcodes--;
-    return SCRIPT_ERR_OK;
+    return spend_time(v, 1);
 }
 
 static enum script_error run_all(struct vm *v)
@@ -97,8 +97,8 @@ static enum script_error run_all(struct vm *v)
             e = SCRIPT_ERR_BAD_OPCODE;
         if (!e)
             e = run_one(v);
-        if (!e && v->main.n + v->alt.n > SCRIPT_MAX_STACK)
-            e = SCRIPT_ERR_STACK_SIZE;
+        if (!e)
+            e = v->main.n + v->alt.n > SCRIPT_MAX_STACK ? SCRIPT_ERR_STACK_SIZE : check_stack_bytes(v);
         if (e) {
             v->res->op_at = v->op_at;
             v->res->opcode = v->op;

@@ -106,23 +106,3 @@ void num_push(struct vm *v, int64_t x)
     size_t n = num_write(b, x);
     MUST(stack_push(v, b, n));
 }
-
-enum script_error spend_hashed(struct vm *v, uint64_t bytes)
-{
-    if (!v->budget)
-        return SCRIPT_ERR_OK;
-    if (v->budget->hashed_bytes < bytes)
-        return SCRIPT_ERR_CAP_HASHED_BYTES;
-    v->budget->hashed_bytes -= bytes;
-    return SCRIPT_ERR_OK;
-}
-
-enum script_error spend_signature(struct vm *v)
-{
-    if (!v->budget)
-        return SCRIPT_ERR_OK;
-    if (v->budget->signatures == 0)
-        return SCRIPT_ERR_CAP_SIGNATURES;
-    v->budget->signatures--;
-    return SCRIPT_ERR_OK;
-}

@@ -91,6 +91,8 @@ size_t num_write(uint8_t out[static 9], int64_t x);
 /* Count against the budget. */
 enum script_error spend_hashed(struct vm *v, uint64_t bytes);
 enum script_error spend_signature(struct vm *v);
+enum script_error spend_time(struct vm *v, uint64_t work);    /* 256: ask the clock */
+enum script_error check_stack_bytes(const struct vm *v);      /* both stacks, against the budget */
 /* BIP342's budget: each signature that is there takes 50 off the witness's weight, whatever key it is for. */
 enum script_error spend_weight(struct vm *v);
 

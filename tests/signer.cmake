@@ -37,6 +37,8 @@ hf_vectors(tx_valid lnhance/internalkey_tx_valid.json)
 
 hf_unit(unit_signer_script SOURCES unit_signer_script.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
+hf_unit(unit_signer_caps SOURCES unit_signer_caps.c script_case.c vector_text.c
+  LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_legacy SOURCES unit_signer_legacy.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_rules SOURCES unit_signer_rules.c script_case.c vector_text.c

@@ -186,6 +186,23 @@ START_TEST(extra_spent_outputs)
 }
 END_TEST
 
+/* The daemon's way in: the refusal says what the limit is, and a plan over it cannot be signed. */
+START_TEST(caps_are_told)
+{
+    struct script_limits l = SCRIPT_LIMITS_DEFAULT;
+    struct sign_request q;
+    bench_case(&b, &SIGNER_CASES[0]);
+    ASSERT_OK(planned());
+    l.script_bytes = 1;
+    ASSERT_CODE(emulate_verify_within(&why, plan, &l, NULL, NULL), E_LIMIT);
+    ck_why(EMULATE_VERIFICATION_FAILED, 0, "Verification failed: CAP_SCRIPT_BYTES: the scripts use more than 1 script bytes");
+    ASSERT_CODE(emulate_sign_request(&q, plan, 0), E_STATE);
+    l.script_bytes = SCRIPT_LIMITS_DEFAULT.script_bytes;
+    ASSERT_OK(emulate_verify_within(&why, plan, &l, NULL, NULL));
+    ASSERT_OK(emulate_sign_request(&q, plan, 0));
+}
+END_TEST
+
 START_TEST(amounts)
 {
     static const struct { uint64_t value; enum err_code want; } rows[] = {
@@ -216,9 +233,9 @@ START_TEST(refusal_texts)
     memset(detail, 'x', sizeof detail - 1);
     detail[sizeof detail - 1] = 0;
     for (int f = EMULATE_FINE; f <= EMULATE_UNEXPECTED_INPUT; f++) {
-        emulate_refusal_text(got, &(struct emulate_refusal){ (enum emulate_fault)f, 0, NULL });
+        emulate_refusal_text(got, &(struct emulate_refusal){ .fault = (enum emulate_fault)f });
         ck_assert_str_eq(got, texts[f]);
-        emulate_refusal_text(got, &(struct emulate_refusal){ (enum emulate_fault)f, 0, detail });
+        emulate_refusal_text(got, &(struct emulate_refusal){ .fault = (enum emulate_fault)f, .detail = detail });
         snprintf(want, sizeof want, "%s: %s", texts[f], detail);
         want[EMULATE_TEXT - 1] = 0;
         ck_assert_str_eq(got, want);
@@ -233,7 +250,7 @@ static Suite *signer_plan(void)
     const TTest *const tests[] = {
         not_taproot, no_script_path, control_length, internal_key_no_point, leaf_versions,
         on_chain_already, unexpected_input, ignored_backup_roots, internal_key_is_free,
-        missing_spent_outputs, extra_spent_outputs, amounts, refusal_texts,
+        missing_spent_outputs, extra_spent_outputs, caps_are_told, amounts, refusal_texts,
     };
     Suite *s = suite_create("signer_plan");
     TCase *t = tcase_create("plan");

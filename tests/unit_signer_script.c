@@ -1,4 +1,4 @@
-/* The engine over scripts made up here: what must be refused, limits, budgets, and the state it keeps
+/* The engine over scripts made up here: what must be refused, limits, and the state it keeps
  * (none). That opcodes do what they should, the published vectors say. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,54 +353,6 @@ START_TEST(commitment_is_checked)
 }
 END_TEST
 
-/* ---- budgets ---- */
-
-static void expect_cap(struct script_case *c, size_t offset, uint64_t need, enum script_error want)
-{
-    for (int over = 0; over < 2; over++) {
-        struct script_budget b = SCRIPT_BUDGET_BLOCK;
-        *(uint64_t *)(void *)((char *)&b + offset) = need - (uint64_t)over;
-        enum script_error got = case_run(c, EMULATE, &b);
-        ck_assert_int_eq(got, over ? want : SCRIPT_ERR_OK);
-        ck_assert_int_eq(c->said.code, over ? E_LIMIT : E_OK);
-        if (!over)
-            ck_assert_uint_eq(*(uint64_t *)(void *)((char *)&b + offset), 0);
-    }
-}
-
-START_TEST(budgets)
-{
-    SCRIPT_CASE c;
-    case_open(&c);
-    const char *words = "0x20 0x" CASE_KEY " CHECKSIGVERIFY 'abc' SHA256 SIZE 0x01 0x20 EQUALVERIFY";
-    case_words(&c, words, NULL);
-    struct span sig = case_sign(&c, 0, UINT32_MAX, 0, NULL), script = asm_of(words);
-    case_leaf(&c, 0xc0, script, &sig, 1, NULL);
-    case_expect(&c, EMULATE, SCRIPT_ERR_OK);
-    /* The scriptPubKey's own 34 bytes and 2 opcodes count as well. */
-    expect_cap(&c, offsetof(struct script_budget, script_bytes), script.n + 34, SCRIPT_ERR_CAP_SCRIPT_BYTES);
-    expect_cap(&c, offsetof(struct script_budget, opcodes), 7 + 2, SCRIPT_ERR_CAP_OPCODES);
-    expect_cap(&c, offsetof(struct script_budget, signatures), 1, SCRIPT_ERR_CAP_SIGNATURES);
-    struct script_budget b = SCRIPT_BUDGET_BLOCK;
-    ck_assert_int_eq(case_run(&c, EMULATE, &b), SCRIPT_ERR_OK);
-    expect_cap(&c, offsetof(struct script_budget, hashed_bytes), SCRIPT_BUDGET_BLOCK.hashed_bytes - b.hashed_bytes,
-               SCRIPT_ERR_CAP_HASHED_BYTES);
-}
-END_TEST
-
-START_TEST(budget_spans_calls)
-{
-    SCRIPT_CASE c;
-    case_open(&c);
-    case_words(&c, "1", NULL);
-    struct script_budget b = SCRIPT_BUDGET_BLOCK;
-    b.opcodes = 3 * 5;                        /* 2 of the scriptPubKey and 1 */
-    for (int i = 0; i < 5; i++)
-        ck_assert_int_eq(case_run(&c, EMULATE, &b), SCRIPT_ERR_OK);
-    ck_assert_int_eq(case_run(&c, EMULATE, &b), SCRIPT_ERR_CAP_OPCODES);
-}
-END_TEST
-
 /* ---- nothing stays behind ---- */
 
 START_TEST(no_state_between_calls)
@@ -463,7 +415,7 @@ static Suite *limits(void)
 {
     return CHECK_SUITE("script_limits", stack_sizes, first_stack_of_v0, element_sizes, long_tapscripts, conditions,
                        weight_of_signatures, codeseparator_and_annex, emulated_script_and_actual_output,
-                       commitment_is_checked, budgets, budget_spans_calls, no_state_between_calls, names);
+                       commitment_is_checked, no_state_between_calls, names);
 }
 
 CHECK_MAIN(refused, limits)

@@ -93,7 +93,7 @@ static void lay_witness(struct spend *s, bool taproot)
 static bool run(const struct spend *s, const struct sighash_cache *c, uint64_t flags)
 {
     struct script_result res;
-    struct script_budget b = { 100000, 20000, 500, 4 << 20 };
+    struct script_budget b = { .script_bytes = 100000, .opcodes = 20000, .signatures = 500, .hashed_bytes = 4 << 20 };
     err e = script_verify(engine, &res, c, 0, s->spent.script.p, s->spent.script.n, script_flags_fill(flags), &b);
     MUST((e.code == E_OK) == (res.error == SCRIPT_ERR_OK));
     MUST(e.code == E_OK || e.code == E_DENIED || e.code == E_LIMIT);
