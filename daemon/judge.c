@@ -14,7 +14,7 @@
 #include "signer/emulate.h"
 #include "signer/tx.h"
 
-enum { ROOM = EMULATE_REQUEST_MAX + 64, ASK_MS = 20000, ONE_STATE = 1u };
+enum { ROOM = EMULATE_REQUEST_MAX + 128, ASK_MS = 20000, ONE_STATE = 1u };
 
 struct judge { struct role_env *env; uint8_t *room; };
 
@@ -115,43 +115,54 @@ static uint64_t now_ms(void)
 
 static bool late(void *until) { return now_ms() >= *(const uint64_t *)until; }
 
-/* Order as the earlier system has it: key, weight, then the rule. `dry`: the verdict alone, nothing is asked of sign
- * but what everybody may know. */
-static err decide(struct judge *j, struct verdict *v, const uint8_t *body, size_t n, bool dry)
+/* What is decided about; the plan borrows from the request. */
+struct matter { struct emulate_request *q; struct emulate_plan *plan; };
+static void matter_drop(struct matter *x)
+{
+    emulate_plan_free(&x->plan);
+    emulate_request_free(&x->q);
+}
+#define MATTER __attribute__((cleanup(matter_drop))) struct matter
+
+/* Order as the earlier system has it: weight, then the rule. Out: x->plan, when nothing refused it. */
+static err decide(struct matter *x, struct judge *j, struct verdict *v, const struct params *params, const uint8_t *body, size_t n)
+{
+    struct emulate_refusal why = { 0 };
+    err e = emulate_request_parse(&x->q, body, n);
+    if (is_refusal(e)) {
+        refuse(v, 400, "Unable to sign: ", "the transaction is not well formed");
+        return OK;
+    }
+    TRY(e);
+    TRY(tx_id(v->entry.txid, x->q->tx));
+    v->entry.inputs = (uint32_t)x->q->tx->in_count;
+    if (tx_weight(x->q->tx) > params->max_weight) {
+        refuse(v, 400, "", "Transaction exceeds max weight.");
+        return OK;
+    }
+    e = emulate_plan_make(&x->plan, &why, x->q, params->master);
+    uint64_t until = now_ms() + j->env->config.limits.time_ms;
+    if (!e.code) e = emulate_verify_within(&why, x->plan, &j->env->config.limits, late, &until);
+    if (is_refusal(e)) {
+        refuse_by_rule(v, &why);
+        return OK;
+    }
+    TRY(e);
+    return keep_kinds(v, x->plan);
+}
+
+static err decide_and_sign(struct judge *j, struct verdict *v, const uint8_t *body, size_t n)
 {
     struct params params;
-    EMULATE_REQUEST q = NULL;
-    EMULATE_PLAN plan = NULL;
-    struct emulate_refusal why = { 0 };
-
+    MATTER x = { 0 };
     err e = ask_params(j, &params);
     if (e.code == E_STATE) {
         refuse(v, 400, "", "Secret not found. Make sure to call `/setup` first.");
         return OK;
     }
     TRY(e);
-    e = emulate_request_parse(&q, body, n);
-    if (is_refusal(e)) {
-        refuse(v, 400, "Unable to sign: ", "the transaction is not well formed");
-        return OK;
-    }
-    TRY(e);
-    TRY(tx_id(v->entry.txid, q->tx));
-    v->entry.inputs = (uint32_t)q->tx->in_count;
-    if (tx_weight(q->tx) > params.max_weight) {
-        refuse(v, 400, "", "Transaction exceeds max weight.");
-        return OK;
-    }
-    e = emulate_plan_make(&plan, &why, q, params.master);
-    uint64_t until = now_ms() + j->env->config.limits.time_ms;
-    if (!e.code) e = emulate_verify_within(&why, plan, &j->env->config.limits, late, &until);
-    if (is_refusal(e)) {
-        refuse_by_rule(v, &why);
-        return OK;
-    }
-    TRY(e);
-    TRY(keep_kinds(v, plan));
-    return dry ? OK : sign_all(j, v, plan);
+    TRY(decide(&x, j, v, &params, body, n));
+    return v->status == 200 ? sign_all(j, v, x.plan) : OK;
 }
 
 /* No signature leaves before the book has it. */
@@ -184,52 +195,68 @@ static err answer(int fd, const struct msg *m, const struct verdict *v)
     return msg_send(fd, JUDGE_VERDICT, m->seq, out, w.len, ASK_MS);
 }
 
-static err judge_it(struct judge *j, int fd, const struct msg *m, bool dry)
+/* A peer that is gone ends the enclave, or this role; it is not ours to answer for. */
+static err judged(struct verdict *v, int fd, const struct msg *m, err e)
 {
-    enum { ID = 8 };
-    struct verdict v = { 0 };
-    err e = decide(j, &v, m->body + ID, m->len - ID, dry);
-    /* A sign or book that is gone ends the enclave; it is not ours to answer for. */
-    if (!e.code && v.entry.inputs && !dry) e = record(j, &v, m->body + ID, m->len - ID);
     if (e.code && e.code != E_CLOSED && e.code != E_TIMEOUT) {
-        v.signed_inputs = v.kind_count = 0;
-        refuse(&v, e.code == E_LIMIT ? 507 : 500, "", e.code == E_LIMIT
+        v->signed_inputs = v->kind_count = 0;
+        refuse(v, e.code == E_LIMIT ? 507 : 500, "", e.code == E_LIMIT
                ? "the state disk is full: nothing was signed" : "the enclave could not decide; nothing was signed");
         e = OK;
     }
-    if (!e.code) e = answer(fd, m, &v);
-    free(v.signed_part);
-    free(v.kinds);
+    if (!e.code) e = answer(fd, m, v);
+    free(v->signed_part);
+    free(v->kinds);
     return e;
 }
 
+enum { ID = 8, TRIAL_HEAD = 33 + 8 };
+
 static err on_sign(void *self, int fd, const struct msg *m, int *pass)
 {
+    struct judge *j = self;
+    struct verdict v = { 0 };
     (void)pass;
-    return judge_it(self, fd, m, false);
+    err e = decide_and_sign(j, &v, m->body + ID, m->len - ID);
+    if (!e.code && v.entry.inputs) e = record(j, &v, m->body + ID, m->len - ID);
+    return judged(&v, fd, m, e);
 }
 
-static err on_verify(void *self, int fd, const struct msg *m, int *pass)
+static err on_trial(void *self, int fd, const struct msg *m, int *pass)
 {
+    struct rd r = rd_of(m->body, m->len);
+    struct params params;
+    struct verdict v = { 0 };
+    MATTER x = { 0 };
     (void)pass;
-    return judge_it(self, fd, m, true);
+    rd_copy(&r, params.master, sizeof params.master);
+    params.max_weight = rd_u64(&r);
+    err e = decide(&x, self, &v, &params, m->body + TRIAL_HEAD + ID, m->len - TRIAL_HEAD - ID);
+    return judged(&v, fd, m, e);
 }
 
-static const struct msg_rule web_rules[] = {
-    { JUDGE_SIGN, 8, EMULATE_REQUEST_MAX + 8, ONE_STATE, 0, on_sign },
-    { JUDGE_VERIFY, 8, EMULATE_REQUEST_MAX + 8, ONE_STATE, 0, on_verify },
+static const struct msg_rule judge_rules[] = { { JUDGE_SIGN, ID, EMULATE_REQUEST_MAX + ID, ONE_STATE, 0, on_sign } };
+static const struct msg_rule trial_rules[] = {
+    { TRIAL_VERIFY, TRIAL_HEAD + ID, EMULATE_REQUEST_MAX + TRIAL_HEAD + ID, ONE_STATE, 0, on_trial },
 };
-static const struct msg_table web_table = { web_rules, 2 };
+static const struct msg_table judge_table = { judge_rules, 1 }, trial_table = { trial_rules, 1 };
 
-err judge_main(struct role_env *env)
+static err serve(struct role_env *env, const struct msg_table *table)
 {
     BYTES room = NULL;
     TRY(mem_new(&room, ROOM));
     struct judge j = { .env = env, .room = room };
     unsigned state = 0;
     struct loop l = { .env = env, .state = &state, .self = &j, .room = room, .cap = ROOM };
-    loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);     /* web is the first to go when the enclave stops */
-    loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);
-    loop_add(&l, &env->peer[ROLE_BOOK], NULL, false);
+    loop_add(&l, &env->peer[ROLE_WEB], table, true);          /* web is the first to go when the enclave stops */
+    if (table == &judge_table) {
+        loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);
+        loop_add(&l, &env->peer[ROLE_BOOK], NULL, false);
+    }
     return loop_run(&l);
 }
+
+err judge_main(struct role_env *env) { return serve(env, &judge_table); }
+
+/* The same judgement for a dry run, in a process that the table gives no way to sign or book. */
+err trial_main(struct role_env *env) { return serve(env, &trial_table); }

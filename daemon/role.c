@@ -15,14 +15,15 @@
 
 enum { TO_INIT = 1u << ROLE_INIT, TO_WEB = 1u << ROLE_WEB, TO_FETCH = 1u << ROLE_FETCH, TO_KEEPER = 1u << ROLE_KEEPER,
        TO_JUDGE = 1u << ROLE_JUDGE, TO_SIGN = 1u << ROLE_SIGN, TO_DISK = 1u << ROLE_DISK, TO_BOOK = 1u << ROLE_BOOK,
-       TO_VOLUME = 1u << ROLE_VOLUME };
+       TO_VOLUME = 1u << ROLE_VOLUME, TO_TRIAL = 1u << ROLE_TRIAL };
 #define GETS(what) (1u << ((what) - GIVE_LISTEN))
 
 /* Who may talk to whom, what each is given, and what it may ask of the kernel.
- * web has no channel to sign; judge is the only way to a signature. */
+ * web has no channel to sign; judge is the only way to a signature; trial, which judges the same
+ * and for dry runs, has no way at all. */
 const struct role role_table[ROLES] = {
     [ROLE_INIT]   = { "init", 0, 0, 0, calls_init, NULL, 0, NULL, NULL },
-    [ROLE_WEB]    = { "web", 0, TO_KEEPER | TO_JUDGE | TO_DISK | TO_BOOK, GETS(GIVE_LISTEN), calls_web, calls_refused, 0, web_warm_up, web_main },
+    [ROLE_WEB]    = { "web", 0, TO_KEEPER | TO_JUDGE | TO_DISK | TO_BOOK | TO_TRIAL, GETS(GIVE_LISTEN), calls_web, calls_refused, 0, web_warm_up, web_main },
     [ROLE_FETCH]  = { "fetch", ROLE_RESTART, TO_KEEPER, 0, calls_fetch, calls_refused, 0, fetch_warm_up, fetch_main },
     [ROLE_KEEPER] = { "keeper", ROLE_ARENA, TO_WEB | TO_FETCH | TO_SIGN | TO_DISK, GETS(GIVE_NSM), calls_keeper, calls_refused, 192u << 10, keeper_warm_up, keeper_main },
     [ROLE_JUDGE]  = { "judge", ROLE_RESTART | ROLE_POOL, TO_WEB | TO_SIGN | TO_BOOK, 0, calls_judge, calls_refused, 0, judge_warm_up, judge_main },
@@ -30,6 +31,7 @@ const struct role role_table[ROLES] = {
     [ROLE_DISK]   = { "disk", ROLE_ARENA, TO_KEEPER | TO_WEB | TO_BOOK | TO_VOLUME, 0, calls_disk, calls_refused, 32u << 10, disk_warm_up, disk_main },
     [ROLE_BOOK]   = { "book", 0, TO_JUDGE | TO_WEB | TO_DISK, 0, calls_book, calls_refused, 0, book_warm_up, book_main },
     [ROLE_VOLUME] = { "volume", ROLE_ARENA | ROLE_ON_CALL | ROLE_DEVICES, TO_DISK, 0, calls_volume, calls_refused_volume, 16u << 10, NULL, volume_main },
+    [ROLE_TRIAL]  = { "trial", ROLE_RESTART, TO_WEB, 0, calls_judge, calls_refused, 0, judge_warm_up, trial_main },
 };
 
 const char *role_name(enum role_id id)

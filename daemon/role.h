@@ -13,7 +13,7 @@
 #include "core/msg.h"
 #include "daemon/config.h"
 
-enum role_id { ROLE_INIT, ROLE_WEB, ROLE_FETCH, ROLE_KEEPER, ROLE_JUDGE, ROLE_SIGN, ROLE_DISK, ROLE_BOOK, ROLE_VOLUME, ROLES };
+enum role_id { ROLE_INIT, ROLE_WEB, ROLE_FETCH, ROLE_KEEPER, ROLE_JUDGE, ROLE_SIGN, ROLE_DISK, ROLE_BOOK, ROLE_VOLUME, ROLE_TRIAL, ROLES };
 enum { JUDGES_MAX = 16, CONTROL_FD = 3 };
 
 /* What init may hand to a role besides channels to peers. */

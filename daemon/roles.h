@@ -11,6 +11,7 @@ err sign_warm_up(struct role_env *env);     err sign_main(struct role_env *env);
 err disk_warm_up(struct role_env *env);     err disk_main(struct role_env *env);
 err book_warm_up(struct role_env *env);     err book_main(struct role_env *env);
                                             err volume_main(struct role_env *env);
+                                            err trial_main(struct role_env *env);   /* judge.c */
 
 /* Run the enclave until it ends. Returns its exit status: 0 after SIGTERM and a
  * durable last seal; the status of the role whose death ended it; 64 + err_code. */

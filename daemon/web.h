@@ -85,7 +85,7 @@ struct web_request {
 };
 
 /* ---- peers ---- */
-enum { LANE_KEEPER, LANE_DISK, LANE_BOOK, LANE_JUDGE, WEB_LANES = LANE_JUDGE + JUDGES_MAX, WEB_QUEUES = LANE_JUDGE + 1 };
+enum { LANE_KEEPER, LANE_DISK, LANE_BOOK, LANE_TRIAL, LANE_JUDGE, WEB_LANES = LANE_JUDGE + JUDGES_MAX, WEB_QUEUES = LANE_JUDGE + 1 };
 
 struct web_lane {                      /* a channel, and the question that is under way on it */
     int                *fd;            /* in role_env */

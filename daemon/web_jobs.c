@@ -1,4 +1,4 @@
-/* web_jobs.c - questions to the peers: four queues, one lane to each single peer, a pool of
+/* web_jobs.c - questions to the peers: five queues, one lane to each single peer, a pool of
  * lanes to the judges. */
 #include <string.h>
 
@@ -12,6 +12,7 @@ void web_jobs_open(struct web *w)
     w->lane[LANE_KEEPER].fd = &env->peer[ROLE_KEEPER];
     w->lane[LANE_DISK].fd = &env->peer[ROLE_DISK];
     w->lane[LANE_BOOK].fd = &env->peer[ROLE_BOOK];
+    w->lane[LANE_TRIAL].fd = &env->peer[ROLE_TRIAL];
     for (unsigned i = 0; i < JUDGES_MAX; i++) w->lane[LANE_JUDGE + i].fd = &env->judge[i];
     for (unsigned i = 0; i < WEB_LANES; i++) w->lane[i].known = *w->lane[i].fd;
 }
@@ -72,8 +73,9 @@ static void lose(struct web_lane *l)
 static err lost(struct web *w, unsigned lane, err why)
 {
     struct web_lane *l = &w->lane[lane];
-    if (lane < LANE_JUDGE) return why;
-    log_warn("judge %u is gone", lane - LANE_JUDGE);
+    if (lane < LANE_TRIAL) return why;
+    if (lane == LANE_TRIAL) log_warn("the judge of dry runs is gone");
+    else log_warn("judge %u is gone", lane - LANE_JUDGE);
     fd_close(l->fd);
     lose(l);
     return OK;
@@ -168,7 +170,7 @@ err web_lane_serve(struct web *w, unsigned lane)
 
 void web_lanes_follow(struct web *w)
 {
-    for (unsigned i = LANE_JUDGE; i < WEB_LANES; i++) {
+    for (unsigned i = LANE_TRIAL; i < WEB_LANES; i++) {
         struct web_lane *l = &w->lane[i];
         if (*l->fd != l->known) lose(l);
     }

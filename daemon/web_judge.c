@@ -111,8 +111,8 @@ static err on_dry_verdict(struct web *w, struct web_request *r, const struct msg
     return take_verdict(r, m, answer_valid);
 }
 
-static void ask_judge(struct web *w, struct web_request *r, uint16_t question,
-                      err (*on)(struct web *, struct web_request *, const struct msg *))
+/* Take the body in, and see whether there is a key. True: r has its message. */
+static bool ready_to_ask(struct web *w, struct web_request *r)
 {
     struct web_problem why;
     uint8_t *message;
@@ -121,16 +121,41 @@ static void ask_judge(struct web *w, struct web_request *r, uint16_t question,
     struct web_form form;
     if (!web_read_sign(&message, &n, &form, &why, r->id, r->body, r->len)) {
         web_answer_error(r, why.status, why.text);
-        return;
+        return false;
     }
     if (!web_request_asked(r, message, n, &form)) {
         web_answer_error(r, 503, "There is no room for this request now.");
-        return;
+        return false;
     }
     const int status = web_not_serving(w, &text);
     if (status) web_answer_error(r, status, text);
-    else web_ask(w, r, LANE_JUDGE, question, JUDGE_VERDICT, SIGN_SECONDS, on);
+    return status == 0;
 }
 
-void web_run_sign(struct web *w, struct web_request *r)   { ask_judge(w, r, JUDGE_SIGN, on_verdict); }
-void web_run_verify(struct web *w, struct web_request *r) { ask_judge(w, r, JUDGE_VERIFY, on_dry_verdict); }
+void web_run_sign(struct web *w, struct web_request *r)
+{
+    if (ready_to_ask(w, r)) web_ask(w, r, LANE_JUDGE, JUDGE_SIGN, JUDGE_VERDICT, SIGN_SECONDS, on_verdict);
+}
+
+/* The judge of dry runs has no way to sign, so what it would ask there stands in front. */
+static bool put_params(const struct web *w, struct web_request *r)
+{
+    BYTES message = NULL;
+    const size_t n = 33 + 8 + r->message_len;
+    const struct wire_setup *set = &w->state.settings;
+    if (mem_new(&message, n).code) return false;
+    struct wr out = wr_of(message, n);
+    wr_bytes(&out, w->state.public_key, 33);
+    wr_u64(&out, set->limited ? set->max_weight : TX_MAX_WEIGHT);
+    wr_bytes(&out, r->message, r->message_len);
+    const bool taken = web_request_message(r, take_bytes(&message), n);
+    r->form = (struct web_form){ 0 };     /* a dry run answers in one form only; what was kept for it is gone */
+    return taken;
+}
+
+void web_run_verify(struct web *w, struct web_request *r)
+{
+    if (!ready_to_ask(w, r)) return;
+    if (put_params(w, r)) web_ask(w, r, LANE_TRIAL, TRIAL_VERIFY, JUDGE_VERDICT, SIGN_SECONDS, on_dry_verdict);
+    else web_answer_error(r, 503, "There is no room for this request now.");
+}

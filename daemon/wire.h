@@ -50,7 +50,9 @@ enum wire_type {
     JUDGE_SIGN = 0x30,   /* u64 request id, then the request as signer/emulate.h lays it out -> JUDGE_VERDICT */
     JUDGE_VERDICT,       /* u16 HTTP status, var public text, u32 n, n x { u32 input, u8 annex kept, 64 signature },
                             var kinds: one byte (enum emulate_kind) for each input when 200, else empty */
-    JUDGE_VERIFY,        /* as JUDGE_SIGN, and nothing is signed or recorded -> JUDGE_VERDICT with n = 0 */
+    /* web <-> trial */
+    TRIAL_VERIFY,        /* 33 master public key, u64 maximal weight, then as JUDGE_SIGN; nothing is signed or recorded ->
+                          * JUDGE_VERDICT with n = 0                                              */
 
     /* judge <-> sign */
     SIGN_PARAMS = 0x40,  /* empty -> SIGN_PARAMS_IS | MSG_ERROR E_STATE (no key yet)              */

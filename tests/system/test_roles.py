@@ -19,7 +19,7 @@ import keyring_model
 import rig as r
 
 BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
-ROLES = ("web", "fetch", "keeper", "judge", "sign", "disk", "book")
+ROLES = ("web", "fetch", "keeper", "judge", "sign", "disk", "book", "trial")
 FATAL = ("keeper", "sign", "disk", "book", "web")
 SYS_PTRACE_CALL = 101            # ptrace(2): in no role's list
 
@@ -109,7 +109,10 @@ class Roles(unittest.TestCase):
             # Its descriptors only: standard streams, control, and channels.
             kinds = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
             self.assertLessEqual(len(kinds), 40)
-            if name in ("judge", "sign", "keeper", "fetch"):
+            # control, and a channel to each peer that the table grants: a dry run has no way to sign or book.
+            if name in ("judge", "trial"):
+                self.assertEqual(sum(k.startswith("socket:") for k in kinds), {"judge": 4, "trial": 2}[name], name)
+            if name in ("judge", "sign", "keeper", "fetch", "trial"):
                 files = [k for k in kinds if not k.startswith(("socket:", "anon_inode:", "pipe:", "/dev/null", rig.dir))]
                 self.assertEqual(files, [], name)
         names = list(uids.values())
@@ -144,12 +147,14 @@ class Roles(unittest.TestCase):
 
     def test_judge_and_fetch_are_started_again(self):
         rig = self.rig()
-        for name in ("judge", "fetch"):
+        for name in ("judge", "fetch", "trial"):
             for instance in (0, 1) if name == "judge" else (0,):
                 before = rig.role_pids()[name, instance]
                 os.kill(before, signal.SIGKILL)
                 rig.until(lambda: rig.role_pids().get((name, instance), before) != before, f"a new {name} {instance}")
         self.assertTrue(rig.enclave.alive())
+        request = r.spend("5120" + model.emulated_key(bytes.fromhex(r.PUBLISHED), model.leaf_hash(bytes.fromhex(r.LEAF_TRUE))).hex())
+        rig.until(lambda: rig.request("POST", "/verify", request)[0] == 200, "a dry run after the restart")
         for _ in range(6):                         # both judges answer again
             rig.until(lambda: self.signed(rig)[0] == 200, "a signature after the restart")
         self.assertEqual(rig.enclave.stop(), 0)
@@ -189,7 +194,7 @@ class Roles(unittest.TestCase):
         # The search finds what is there: sign has the master, in either byte order.
         self.assertTrue(found(memory_of(pids["sign", 0]), master), "the search itself does not work")
         for (name, instance), pid in pids.items():
-            if name in ("web", "judge", "fetch", "book"):
+            if name in ("web", "judge", "fetch", "book", "trial"):
                 memory = memory_of(pid)
                 self.assertGreater(len(memory), 100000)
                 for what, key in keys.items():
