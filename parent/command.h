@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include "parent/exits.h"
 
-enum { OPTIONS_MAX = 16, OPERANDS_MAX = 2, REPEATED_MAX = 40 };
+enum { OPTIONS_MAX = 20, OPERANDS_MAX = 2, REPEATED_MAX = 40 };
 
 /* name without --; value NULL: a flag; a value that ends in `...`: may be given again and again
  * (one such option per command). */
@@ -47,5 +47,6 @@ extern const struct command run_command, backups_command, backup_command, restor
 extern const struct command status_command, seal_command, setup_command, public_key_command;
 extern const struct command settings_command, requests_command, sign_command;
 extern const struct command verify_command, pcr_command, eif_command, key_command, witness_command;
+extern const struct command policy_command, release_command, veto_command, permit_command, genesis_command;
 
 #endif
