@@ -20,7 +20,7 @@ struct desk {
     struct situation s;
     uint8_t *file[REPEATED_MAX];
     struct bytes sig[REPEATED_MAX];
-    struct quorum_note note[REPEATED_MAX];
+    struct quorum_note note[REPEATED_MAX], own[REPEATED_MAX];   /* by those who decide; by a policy's own keys */
     uint8_t vetoed[32];
     struct judgement j;
 };
@@ -120,9 +120,12 @@ static json_t *signatures_json(const struct desk *d, const struct call *c, const
     static const char *const words[] = { "counts", "counted-already", "not-of-these-keys", "bad", "not-read" };
     json_t *out = json_array();
     for (size_t i = 0; i < c->repeated_count; i++) {
-        const struct quorum_note *n = &d->note[i];
+        /* Who signs a policy for the new threshold only is no stranger. */
+        const bool is_new = d->note[i].word == QUORUM_STRANGER && d->own[i].word != QUORUM_STRANGER;
+        const struct quorum_note *n = is_new ? &d->own[i] : &d->note[i];
+        const struct maintainers *of = is_new ? &d->p.d.keys : set;
         json_array_append_new(out, json_pack("{s:s, s:s, s:s?, s:s?}", "file", c->repeated[i], "verdict", words[n->word],
-                                             "by", n->key >= 0 ? set->one[n->key].name : NULL, "why", n->why));
+                                             "by", n->key >= 0 ? of->one[n->key].name : NULL, "why", n->why));
     }
     return out;
 }
@@ -184,6 +187,7 @@ enum exits paper_check(const struct call *c, const char *path)
     if (code == EXIT_DONE) code = take_subject(&d, c);
     if (code != EXIT_DONE) return code;
     err e = quorum_count(&q, d.note, &d.p.d, d.sig, c->repeated_count, deciders(&d));
+    if (!e.code) e = quorum_count(&q, d.own, &d.p.d, d.sig, c->repeated_count, &d.p.d.keys);
     if (!e.code) e = judge(&d.j, &d.p.d, d.sig, c->repeated_count, &d.s);
     return e.code ? say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory") : tell(&d, c);
 }

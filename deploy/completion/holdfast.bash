@@ -5,17 +5,23 @@ _holdfast()
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key witness help --help --version'
+        words='run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key witness policy release veto permit genesis help --help --version'
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
     case $before in
+        show | check) if [[ $command = @(policy|release|veto|permit|genesis) ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi ;;
         --config | --tree | --document | --image | --statement | --kernel | --ramdisk | --certificate | --evidence) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --store | --dir | copy | import) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --keys | --veto-keys | --previous | --genesis | --policy | --release | --founders | --sig | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --profile) mapfile -t COMPREPLY < <(compgen -W 'reproducible-key confidential-script-1 confidential-script-2 holdfast-1' -- "$current"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
-        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
+        --key)
+            if [[ $command = @(policy|release|veto|permit|genesis) ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); fi
+            return ;;
+        --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --service | --threshold | --veto-threshold | --delay | --emergency-threshold | --emergency-delay | --revoke | --valid | --not-before | --pcr1 | --pcr2 | --pcr8 | --sequence | --label | --commit | --min-generation | --last-sequence | --generation | --vetoed | --log-size | --head | --key-arn | --founders-threshold | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
         --region) mapfile -t COMPREPLY < <(compgen -W 'us-east-1 us-west-2 eu-central-1 eu-west-1' -- "$current"); return ;;
         --root) [ "$command" != address ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
@@ -35,7 +41,12 @@ _holdfast()
         eif) words='inspect' ;;
         key) words='policy create check --pcr0 --account --region --evidence --root --at' ;;
         witness) words='init add show serve --dir --name --log --origin --listen' ;;
-        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key witness' -- "$current"); return ;;
+        policy) words='init show sign check --service --network --keys --threshold --veto-keys --veto-threshold --delay --emergency-threshold --emergency-delay --revoke --previous --genesis --valid --key --out --sig --at' ;;
+        release) words='init show sign check --policy --image --pcr0 --pcr1 --pcr2 --pcr8 --sequence --label --commit --min-generation --emergency --last-sequence --generation --vetoed --not-before --valid --key --out --sig --at' ;;
+        veto) words='init show sign check --policy --release --valid --key --out --sig --at' ;;
+        permit) words='init show sign check --policy --generation --log-size --head --not-before --valid --key --out --sig --at' ;;
+        genesis) words='init show sign check --network --name --key-arn --blockhash --profile --keys --threshold --founders --founders-threshold --not-before --valid --key --out --sig --at' ;;
+        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests seal backups backup restore address verify pcr eif key witness policy release veto permit genesis' -- "$current"); return ;;
         *) return ;;
     esac
     if { [ "$command" = sign ] || [ "$command" = pcr ] || [ "$before" = inspect ]; } && [ "${current#-}" = "$current" ]; then
