@@ -4,3 +4,6 @@ target_link_libraries(bench_seal PRIVATE hf_seal)
 
 add_executable(bench_keystore bench/bench_keystore.c keystore_chain.c)
 target_link_libraries(bench_keystore PRIVATE hf_attest hf_support)
+
+add_executable(bench_policy bench/bench_policy.c)
+target_link_libraries(bench_policy PRIVATE hf_policy_case PkgConfig::CRYPTO)

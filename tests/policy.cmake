@@ -14,3 +14,6 @@ hf_unit(unit_policy_judge_others SOURCES unit_policy_judge_others.c LIBS hf_supp
 
 hf_fuzz(note LIBS hf_policy REACH note.key note.checkpoint)
 hf_fuzz(witness LIBS hf_policy REACH witness.signed witness.proof)
+hf_fuzz(document LIBS hf_policy REACH document.policy document.release document.unknown)
+hf_fuzz(sshsig LIBS hf_policy REACH sshsig.sk sshsig.good)
+hf_fuzz(nostr LIBS hf_policy REACH nostr.good)
