@@ -20,7 +20,7 @@ struct desk {
     struct situation s;
     uint8_t *file[REPEATED_MAX];
     struct bytes sig[REPEATED_MAX];
-    struct quorum_note note[REPEATED_MAX];
+    struct quorum_note note[REPEATED_MAX], own[REPEATED_MAX];   /* by those who decide; by a policy's own keys */
     uint8_t vetoed[32];
     struct judgement j;
 };
@@ -120,9 +120,12 @@ static json_t *signatures_json(const struct desk *d, const struct call *c, const
     static const char *const words[] = { "counts", "counted-already", "not-of-these-keys", "bad", "not-read" };
     json_t *out = json_array();
     for (size_t i = 0; i < c->repeated_count; i++) {
-        const struct quorum_note *n = &d->note[i];
+        /* Who signs a policy for the new threshold only is no stranger. */
+        const bool is_new = d->note[i].word == QUORUM_STRANGER && d->own[i].word != QUORUM_STRANGER;
+        const struct quorum_note *n = is_new ? &d->own[i] : &d->note[i];
+        const struct maintainers *of = is_new ? &d->p.d.keys : set;
         json_array_append_new(out, json_pack("{s:s, s:s, s:s?, s:s?}", "file", c->repeated[i], "verdict", words[n->word],
-                                             "by", n->key >= 0 ? set->one[n->key].name : NULL, "why", n->why));
+                                             "by", n->key >= 0 ? of->one[n->key].name : NULL, "why", n->why));
     }
     return out;
 }
@@ -136,31 +139,41 @@ static json_t *checks_json(const struct judgement *j)
     return out;
 }
 
+static void say_signature(const json_t *one, const char *title)
+{
+    const char *by = json_string_value(json_object_get(one, "by")), *why = json_string_value(json_object_get(one, "why"));
+    printf("%-24s %s: %s%s%s%s%s\n", title, json_string_value(json_object_get(one, "file")), json_string_value(json_object_get(one, "verdict")),
+           by ? ", by " : "", by ? by : "", why ? ": " : "", why ? why : "");
+}
+
+static void say_account(const struct desk *d, const json_t *signatures)
+{
+    const struct judgement *j = &d->j;
+    paper_say(&d->p);
+    putchar('\n');
+    for (size_t i = 0; i < json_array_size(signatures); i++) say_signature(json_array_get(signatures, i), i ? "" : "signatures");
+    putchar('\n');
+    for (size_t i = 0; i < j->count; i++)
+        printf("%-8s %-16s %s\n", (const char *const[]){ "ok", "FAILED", "skipped" }[j->line[i].verdict], j->line[i].name, j->line[i].detail);
+    printf("\n%s: %s\n", j->reason ? "REFUSED" : "accepted", reason_text(j->reason));
+}
+
 static enum exits tell(const struct desk *d, const struct call *c)
 {
     const struct judgement *j = &d->j;
     const enum exits code = j->reason ? EXIT_REFUSED : EXIT_DONE;
     JSON signatures = signatures_json(d, c, deciders(d));
-    JSON checks = checks_json(j);
-    JSON out = json_pack("{s:b, s:s, s:s, s:O, s:O, s:I, s:b, s:o}", "accepted", j->reason == REASON_NONE, "reason", reason_name(j->reason), "text", reason_text(j->reason),
-                         "checks", checks, "signatures", signatures, "delay", (json_int_t)j->delay, "emergency", (int)j->emergency, "document", paper_json(&d->p));
-    if (c->json && out && j->reason) {
+    if (!c->json) {
+        say_account(d, signatures);
+        return fflush(stdout) == 0 ? code : EXIT_REFUSED;
+    }
+    JSON out = json_pack("{s:b, s:s, s:s, s:o, s:O, s:I, s:b, s:o}", "accepted", j->reason == REASON_NONE, "reason", reason_name(j->reason), "text", reason_text(j->reason),
+                         "checks", checks_json(j), "signatures", signatures, "delay", (json_int_t)j->delay, "emergency", (int)j->emergency, "document", paper_json(&d->p));
+    if (out && j->reason) {
         json_object_set_new(out, "error", json_sprintf("refused: %s", reason_name(j->reason)));
         json_object_set_new(out, "exit", json_integer((json_int_t)code));
     }
-    if (c->json) return say_json(&out) == EXIT_DONE ? code : EXIT_REFUSED;
-    paper_say(&d->p);
-    putchar('\n');
-    for (size_t i = 0; i < c->repeated_count; i++) {
-        const json_t *one = json_array_get(signatures, i);
-        const char *by = json_string_value(json_object_get(one, "by")), *why = json_string_value(json_object_get(one, "why"));
-        printf("%-24s %s: %s%s%s%s%s\n", i ? "" : "signatures", c->repeated[i], json_string_value(json_object_get(one, "verdict")), by ? ", by " : "", by ? by : "", why ? ": " : "", why ? why : "");
-    }
-    putchar('\n');
-    for (size_t i = 0; i < j->count; i++)
-        printf("%-8s %-16s %s\n", (const char *const[]){ "ok", "FAILED", "skipped" }[j->line[i].verdict], j->line[i].name, j->line[i].detail);
-    printf("\n%s: %s\n", j->reason ? "REFUSED" : "accepted", reason_text(j->reason));
-    return fflush(stdout) == 0 ? code : EXIT_REFUSED;
+    return say_json(&out) == EXIT_DONE ? code : EXIT_REFUSED;
 }
 
 enum exits paper_check(const struct call *c, const char *path)
@@ -174,6 +187,7 @@ enum exits paper_check(const struct call *c, const char *path)
     if (code == EXIT_DONE) code = take_subject(&d, c);
     if (code != EXIT_DONE) return code;
     err e = quorum_count(&q, d.note, &d.p.d, d.sig, c->repeated_count, deciders(&d));
+    if (!e.code) e = quorum_count(&q, d.own, &d.p.d, d.sig, c->repeated_count, &d.p.d.keys);
     if (!e.code) e = judge(&d.j, &d.p.d, d.sig, c->repeated_count, &d.s);
     return e.code ? say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory") : tell(&d, c);
 }

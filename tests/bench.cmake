@@ -6,3 +6,6 @@ target_link_libraries(bench_link PRIVATE hf_seal hf_parent)
 
 add_executable(bench_keystore bench/bench_keystore.c keystore_chain.c)
 target_link_libraries(bench_keystore PRIVATE hf_attest hf_support)
+
+add_executable(bench_policy bench/bench_policy.c)
+target_link_libraries(bench_policy PRIVATE hf_policy_case PkgConfig::CRYPTO)

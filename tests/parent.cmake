@@ -22,9 +22,5 @@ foreach(part eif verify witness)
     ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_VECTORS_DIR=${HOLDFAST_VECTORS_DEFAULT}")
 endforeach()
 
-# It fetches npm's nostr-tools into the build folder.
-add_test(NAME system_policy COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/system/test_policy.py $<TARGET_FILE:holdfast>)
-set_tests_properties(system_policy PROPERTIES TIMEOUT 300 ENVIRONMENT "HOLDFAST_BUILD=${PROJECT_BINARY_DIR}")
-
 hf_fuzz(link LIBS hf_store_double REACH link.head link.list link.egress)
 hf_fuzz(egress LIBS hf_parent)

@@ -13,5 +13,7 @@ hf_unit(unit_policy_judge SOURCES unit_policy_judge.c LIBS hf_support hf_policy_
 hf_unit(unit_policy_judge_others SOURCES unit_policy_judge_others.c LIBS hf_support hf_policy_case)
 
 hf_fuzz(note LIBS hf_policy REACH note.key note.checkpoint)
-hf_fuzz(document LIBS hf_policy REACH document.policy document.release document.ssh document.nostr)
 hf_fuzz(witness LIBS hf_policy REACH witness.signed witness.proof)
+hf_fuzz(document LIBS hf_policy REACH document.policy document.release document.unknown)
+hf_fuzz(sshsig LIBS hf_policy REACH sshsig.sk sshsig.good)
+hf_fuzz(nostr LIBS hf_policy REACH nostr.good)

@@ -10,12 +10,18 @@ _holdfast()
         return
     fi
     case $before in
+        show | check) if [[ $command = @(policy|release|veto|permit|genesis) ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi ;;
         --config | --psbt | --tree | --document | --image | --statement | --kernel | --ramdisk | --certificate | --evidence) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --store | --dir | copy | import) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --keys | --veto-keys | --previous | --genesis | --policy | --release | --founders | --sig | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --profile) mapfile -t COMPREPLY < <(compgen -W 'reproducible-key confidential-script-1 confidential-script-2 holdfast-1' -- "$current"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
-        --key | --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --size | --wait | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect) return ;;
+        --key)
+            if [[ $command = @(policy|release|veto|permit|genesis) ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); fi
+            return ;;
+        --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --size | --wait | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect | --service | --threshold | --veto-threshold | --delay | --emergency-threshold | --emergency-delay | --revoke | --valid | --not-before | --pcr1 | --pcr2 | --pcr8 | --sequence | --label | --commit | --min-generation | --last-sequence | --generation | --vetoed | --log-size | --head | --key-arn | --founders-threshold) return ;;
         --region) mapfile -t COMPREPLY < <(compgen -W 'us-east-1 us-west-2 eu-central-1 eu-west-1' -- "$current"); return ;;
         --root) [ "$command" != address ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac

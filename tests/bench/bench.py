@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # name -> commands; {build} and {here} are filled in.
 BENCHES = {
     "keystore": [["{build}/tests/bench_keystore"], [sys.executable, "{here}/bench_start.py", "{build}"]],
+    "policy": [["{build}/tests/bench_policy"]],
     "seal": [[sys.executable, "{here}/bench_peers.py", "{build}"]],
     "signer": [["{build}/tests/bench_script"]],
 }
