@@ -78,8 +78,8 @@ err s3_place_parse(struct s3_place *out, const char *name, const struct s3_setti
 {
     char bucket[S3_BUCKET], fallback[S3_ENDPOINT];
     struct origin o;
-    bool is_virtual;
-    const char *rest;
+    bool is_virtual = false;
+    const char *rest = name;
     *out = (struct s3_place){ 0 };
     const bool own_url = !strncmp(name, "http://", 7) || !strncmp(name, "https://", 8);
     const char *region = first_of(s->region, "AWS_REGION", "AWS_DEFAULT_REGION", "us-east-1");
