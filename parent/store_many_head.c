@@ -185,6 +185,20 @@ err store_many_states(struct store_backend *any, err (*each)(void *, const struc
     return OK;
 }
 
+static err count_one(void *self, const struct store_entry *e)
+{
+    (void)e;
+    ++*(size_t *)self;
+    return OK;
+}
+
+/* What all have together against what this one has: of equal number it lacks nothing. */
+static bool lacks(struct store_backend *all, struct store_backend *one)
+{
+    size_t a = 0, b = 0;
+    return all->list(all, count_one, &a).code || one->list(one, count_one, &b).code || a != b;
+}
+
 err store_many_catch_up(struct store_backend *any, size_t *behind)
 {
     struct many_store *s = many_of(any);
@@ -199,6 +213,7 @@ err store_many_catch_up(struct store_backend *any, size_t *behind)
         struct member *m = &s->members[i];
         struct copy_report r;
         if (i == pick) continue;
+        if (m->store && same(&heads[i], heads[pick].bytes, heads[pick].n) && !lacks(any, m->store)) continue;
         err e = m->store && !heads[i].result.code ? store_copy(&r, any, m->store, false, NULL) : (err){ E_IO };
         if (e.code == E_OK && r.objects) log_info("stores: %s was brought %zu objects, %llu bytes", m->name, r.objects, (unsigned long long)r.bytes);
         if (e.code == E_OK) continue;

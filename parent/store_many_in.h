@@ -14,7 +14,7 @@ struct many_store { struct store_backend base; size_t count; uint64_t durable; s
 
 /* Open it if it is away. */
 bool member_here(struct member *m);
-/* Say that it failed, and open it anew next time. */
+/* Say that it failed. */
 void member_failed(struct member *m, const char *what, err why);
 /* Is it a store of several? By its close function, so that a single store may be asked too. */
 struct many_store *many_of(struct store_backend *any);
