@@ -163,8 +163,8 @@ static enum exits run_copy(const struct call *c, struct store_backend *store, co
     struct copy_report r;
     struct progress p;
     const char *far = c->operands[1];
-    if (!far) return say_failure(c, EXIT_USAGE, NULL, NULL, "backup %s: which folder?", c->operands[0]);
-    err e = store_dir_open(&other, far, !import);
+    if (!far) return say_failure(c, EXIT_USAGE, NULL, NULL, "backup %s: which store?", c->operands[0]);
+    err e = cmd_store_other(&other, far, !import, c);
     if (e.code)
         return say_failure(c, EXIT_REFUSED, NULL, import ? "It must be a store: a copy made by `holdfast backup copy`." : "It must be empty, or a store already.",
                            "%s cannot be opened as a store: %s", far, err_text(e.code));
@@ -206,7 +206,7 @@ static enum exits run_drill(const struct call *c, struct store_backend *store)
 static enum exits run_backup(const struct call *c)
 {
     STORE_BACKEND store = NULL;
-    char dir[PARENT_PATH];
+    char dir[PARENT_STORES];
     const char *what = c->operands[0];
     const bool verify = !strcmp(what, "verify"), remove = !strcmp(what, "prune"), copy = !strcmp(what, "copy"), import = !strcmp(what, "import"),
                drill = !strcmp(what, "drill");
@@ -223,7 +223,7 @@ static enum exits run_backup(const struct call *c)
 }
 
 static const struct option_row options[] = {
-    { "store", "DIR", "the store's folder" },
+    { "store", "NAME", "the store: a folder, dir:FOLDER or s3:BUCKET/PREFIX; several behind commas" },
     { "config", "FILE", "or the configuration of `holdfast run`, which names it" },
     { "keep-last", "N", "prune: keep the N newest generations" },
     { "keep-daily", "N", "prune: and the newest of each of the N newest days (UTC)" },
@@ -244,7 +244,7 @@ static const struct option_row options[] = {
 
 const struct command backup_command = {
     .name = "backup",
-    .operands = "verify|prune|copy DIR|import DIR|drill",
+    .operands = "verify|prune|copy STORE|import STORE|drill",
     .operands_least = 1,
     .operands_most = 2,
     .summary = "Check a store, tidy it, copy it to a second one, bring a copy back, or try it. Without a key.",
@@ -252,8 +252,9 @@ const struct command backup_command = {
     .run = run_backup,
     .details = "verify compares all that is in the clear: sizes, headers, hashes, the chain. Only the enclave can tell whether\n"
                "it is authentic: --deep asks it. prune never removes what a kept generation needs, nor the present generation; a damaged\n"
-               "manifest that would be kept stops it. copy makes DIR a store as well, and goes on where an earlier copy was\n"
-               "cut off; import is the same from DIR. Neither puts an older generation over a newer one. drill copies the store, has a\n"
+               "manifest that would be kept stops it. copy makes STORE a store as well, and goes on where an earlier copy was\n"
+               "cut off; import is the same from STORE. Neither puts an older generation over a newer one. drill copies the store, has a\n"
                "scratch enclave of the same image restore the copy beside a parent of its own, asks it, and removes all of it.\n"
+               "STORE is a folder, dir:FOLDER, s3:BUCKET/PREFIX or s3:https://HOST/BUCKET/PREFIX; access: docs/config-parent.md.\n"
                "Exit code 0: done, or whole. 1: not whole, refused or failed. 2: wrong usage.",
 };

@@ -10,6 +10,7 @@
 #include "parent/config.h"
 #include "parent/progress.h"
 #include "parent/say.h"
+#include "parent/store_many.h"
 
 /* The time in a manifest is a stranger's number: not every one is a date. */
 static void time_text(char out[static 32], uint64_t seconds)
@@ -48,10 +49,22 @@ static json_t *generation_json(const struct generation *g, const struct catalogu
                      "service_id", service, "log_position", (json_int_t)g->clear.log_position, "packs", packs_json(g, c));
 }
 
-static enum exits list_json(const struct catalogue *c)
+struct stores { json_t *list; bool text, lag; };
+
+static err one_store(void *self, const struct many_report *r)
 {
-    JSON out = json_pack("{s:I, s:b, s:I, s:[]}", "objects", (json_int_t)c->object_count, "head", (int)(c->raw_head_len > 0),
-                         "head_generation", (json_int_t)c->head.generation, "generations");
+    static const char *const words[] = { [MANY_WHOLE] = "whole", [MANY_BEHIND] = "behind", [MANY_AWAY] = "away" };
+    struct stores *s = self;
+    s->lag = s->lag || r->state != MANY_WHOLE;
+    if (s->text) printf("store %s: %s, generation %" PRIu64 "\n", r->name, words[r->state], r->generation);
+    else json_array_append_new(s->list, json_pack("{s:s, s:s, s:I}", "name", r->name, "state", words[r->state], "generation", (json_int_t)r->generation));
+    return OK;
+}
+
+static enum exits list_json(const struct catalogue *c, json_t *stores)
+{
+    JSON out = json_pack("{s:I, s:b, s:I, s:[], s:O}", "objects", (json_int_t)c->object_count, "head", (int)(c->raw_head_len > 0),
+                         "head_generation", (json_int_t)c->head.generation, "generations", "stores", stores);
     for (size_t i = 0; i < c->generation_count; i++)
         json_array_append_new(json_object_get(out, "generations"), generation_json(&c->generations[i], c));
     return say_json(&out);
@@ -95,19 +108,26 @@ static enum exits run_backups(const struct call *c)
 {
     STORE_BACKEND store = NULL;
     CATALOGUE cat = { 0 };
-    char dir[PARENT_PATH];
+    char dir[PARENT_STORES];
     enum exits code = cmd_store(&store, dir, sizeof dir, c);
     if (code != EXIT_DONE) return code;
     err e = catalogue_read(&cat, store);
     if (e.code)
         return say_failure(c, EXIT_REFUSED, NULL, "The line above names the damaged part: put it back from a copy.",
                            "%s cannot be read: %s", dir, err_text(e.code));
-    code = c->json ? list_json(&cat) : list_text(&cat);
-    return code == EXIT_DONE ? verdict(c, &cat) : code;
+    struct stores stores = { .list = json_array(), .text = !c->json };
+    JSON list = stores.list;
+    e = store_many_states(store, one_store, &stores);
+    if (e.code) return say_failure(c, EXIT_REFUSED, NULL, NULL, "%s: the stores cannot be compared: %s", dir, err_text(e.code));
+    code = c->json ? list_json(&cat, list) : list_text(&cat);
+    if (code == EXIT_DONE) code = verdict(c, &cat);
+    if (stores.lag && !c->json)
+        fputs("holdfast: not every store has the present generation\n  The running parent brings them up; its log says why a store is away.\n", stderr);
+    return code == EXIT_DONE && stores.lag ? EXIT_REFUSED : code;
 }
 
 static const struct option_row options[] = {
-    { "store", "DIR", "the store's folder" },
+    { "store", "NAME", "the store: a folder, dir:FOLDER or s3:BUCKET/PREFIX; several behind commas" },
     { "config", "FILE", "or the configuration of `holdfast run`, which names it" },
     { NULL, NULL, NULL },
 };
@@ -119,5 +139,6 @@ const struct command backups_command = {
     .run = run_backups,
     .details = "SIZE is what the generation needs in all; packs are shared between generations. What is\n"
                "said here comes from clear headers: only the enclave can tell whether they are authentic.\n"
-               "Exit code 1 when the present generation is not whole.",
+               "With several stores, each is told: whole, behind or away.\n"
+               "Exit code 1 when the present generation is not whole, or a store is behind or away.",
 };

@@ -42,7 +42,7 @@ static enum exits failed(const struct call *c, const char *dir, err e)
 static enum exits run_restore(const struct call *c)
 {
     STORE_BACKEND store = NULL;
-    char dir[PARENT_PATH];
+    char dir[PARENT_STORES];
     struct rewind_to to;
     struct rewind_report r;
     const char *at = call_value(c, "at");
@@ -63,7 +63,7 @@ static enum exits run_restore(const struct call *c)
 
 static const struct option_row options[] = {
     { "at", "GENERATION|TIME", "its number, or the newest not after a time (UTC: 2026-11-27T12:00:00Z, or @SECONDS)" },
-    { "store", "DIR", "the store's folder" },
+    { "store", "NAME", "the store: a folder, dir:FOLDER or s3:BUCKET/PREFIX; several behind commas" },
     { "config", "FILE", "or the configuration of `holdfast run`, which names it" },
     { NULL, NULL, NULL },
 };

@@ -69,7 +69,14 @@ const struct command run_command = {
         "  [parent] stop         how long running puts may take after SIGTERM\n"
         "  [parent] egress       where the enclave may connect to: HOST:PORT[=TARGET], ...\n"
         "  [store] dir           folder of the sealed objects\n"
+        "  [store] store         or its name, or several: dir:/FOLDER, s3:BUCKET/PREFIX, ...\n"
+        "  [store] durable       stores that must have what is written; 0: all of them\n"
         "  [store] keep          generations kept\n"
         "  [store] max_object    size of one object, at most\n"
+        "  [s3] endpoint         the S3 server: https://HOST[:PORT]\n"
+        "  [s3] region           the region that requests are signed for\n"
+        "  [s3] style            path or virtual: where the bucket stands in the address\n"
+        "  [s3] credentials      file with the access key, of mode 0600\n"
+        "  [s3] http             yes: http:// to other machines is meant\n"
         "  [log] level           debug, info, warn or error",
 };

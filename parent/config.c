@@ -22,8 +22,15 @@ const struct conf_key parent_config_keys[] = {
     NUMBER_KEY("parent", "stop", CONF_SECONDS, stop, 1, 3600, "how long running puts may take after SIGTERM"),
     TEXT_KEY("parent", "egress", egress, "where the enclave may connect to: HOST:PORT[=TARGET], ..."),
     TEXT_KEY("store", "dir", store_dir, "folder of the sealed objects; made when it is missing or empty"),
+    TEXT_KEY("store", "store", stores, "or its name, or several: dir:/FOLDER, s3:BUCKET/PREFIX, ..."),
+    NUMBER_KEY("store", "durable", CONF_U64, durable, 0, STORES_MAX, "stores that must have what is written; 0: all of them"),
     NUMBER_KEY("store", "keep", CONF_U64, store_keep, 1, 100000, "generations kept; older ones are removed after a seal"),
     NUMBER_KEY("store", "max_object", CONF_BYTES, store_max_object, 1u << 20, 1ull << 44, "size of one object, at most"),
+    TEXT_KEY("s3", "endpoint", s3.endpoint, "the S3 server: https://HOST[:PORT]"),
+    TEXT_KEY("s3", "region", s3.region, "the region that requests are signed for"),
+    TEXT_KEY("s3", "style", s3.style, "path or virtual: where the bucket stands in the address"),
+    TEXT_KEY("s3", "credentials", s3.credentials, "file with the access key, of mode 0600"),
+    { "s3", "http", CONF_BOOL, offsetof(struct parent_config, s3.http), sizeof(bool), 0, 0, "yes: http:// to other machines is meant" },
     TEXT_KEY("log", "level", log_level, "debug, info, warn or error"),
 };
 const size_t parent_config_count = sizeof parent_config_keys / sizeof *parent_config_keys;
@@ -40,7 +47,6 @@ static void defaults(struct parent_config *c)
     c->link_idle = 86400;
     c->egress_idle = 300;
     c->stop = 30;
-    strcpy(c->store_dir, "/var/lib/holdfast/store");
     c->store_keep = 48;
     c->store_max_object = 64ull << 30;
     strcpy(c->log_level, "info");
@@ -57,10 +63,25 @@ static err level_parse(enum log_level *out, const char *word)
     FAIL(E_FORMAT, "[log] level is debug, info, warn or error, not `%s`", word);
 }
 
+/* `dir` is the older spelling for one store. */
+static err stores_check(struct parent_config *c)
+{
+    if (c->store_dir[0] && c->stores[0]) FAIL(E_FORMAT, "[store] has both dir and store: keep one of them");
+    if (strchr(c->store_dir, ',')) FAIL(E_FORMAT, "[store] dir names one folder; for several stores use [store] store");
+    if (!c->stores[0]) strcpy(c->stores, c->store_dir[0] ? c->store_dir : "/var/lib/holdfast/store");
+    const struct store_conf stores = parent_stores(c);
+    return store_names_check(&stores);
+}
+
+struct store_conf parent_stores(const struct parent_config *c)
+{
+    return (struct store_conf){ c->stores, c->durable, c->s3 };
+}
+
 static err check(struct parent_config *c)
 {
     if (!c->listen[0] || !c->enclave[0] || !c->link[0]) FAIL(E_FORMAT, "[parent] listen, enclave and link must be addresses");
-    if (!c->store_dir[0]) FAIL(E_FORMAT, "[store] dir must name a folder");
+    TRY(stores_check(c));
     TRY(level_parse(&c->level, c->log_level));
     return allow_parse(&c->allow, c->egress);
 }

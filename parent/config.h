@@ -8,8 +8,9 @@
 #include "core/conf.h"
 #include "core/log.h"
 #include "parent/allow.h"
+#include "parent/store_open.h"
 
-enum { PARENT_PATH = 256, PARENT_EGRESS = 4096 };
+enum { PARENT_PATH = 256, PARENT_EGRESS = 4096, PARENT_STORES = 1024 };
 
 struct parent_config {
     char     listen[PARENT_PATH];     /* core/io.h address where clients come in              */
@@ -24,7 +25,10 @@ struct parent_config {
     uint64_t stop;                    /* seconds running puts may take after SIGTERM          */
     char     egress[PARENT_EGRESS];   /* the allowlist as text                                */
     struct allow allow;               /* the same, parsed                                     */
-    char     store_dir[PARENT_PATH];  /* folder of the sealed objects                         */
+    char     store_dir[PARENT_PATH];  /* folder of the sealed objects, or another store's name */
+    char     stores[PARENT_STORES];   /* several, behind commas; what is used, once it is read */
+    uint64_t durable;                 /* stores that must have what is written; 0: all        */
+    struct s3_settings s3;
     uint64_t store_keep;              /* generations kept                                     */
     uint64_t store_max_object;        /* bytes of one object, at most                         */
     char     log_level[8];
@@ -38,5 +42,7 @@ extern const size_t parent_config_count;
 err parent_config_read(struct parent_config *out, const char *path);
 /* The same from memory; for tests. */
 err parent_config_parse(struct parent_config *out, const char *name, const char *text);
+/* The stores it names; borrowed from it. */
+struct store_conf parent_stores(const struct parent_config *c);
 
 #endif

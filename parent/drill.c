@@ -120,7 +120,9 @@ static enum exits start_parent(struct running *r)
 {
     int ends[2];
     char byte;
-    snprintf(r->conf.store_dir, sizeof r->conf.store_dir, "%s", r->dir);
+    snprintf(r->conf.stores, sizeof r->conf.stores, "%s", r->dir);
+    r->conf.store_dir[0] = 0;
+    r->conf.durable = 0;
     if (pipe2(ends, O_CLOEXEC) != 0) return say_failure(r->d->call, EXIT_REFUSED, NULL, NULL, "making a pipe: %s", strerror(errno));
     FD in = ends[0];
     FD out = ends[1];

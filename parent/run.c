@@ -21,9 +21,11 @@
 #include "core/mem.h"
 #include "parent/relay.h"
 #include "parent/serve.h"
-#include "parent/store.h"
+#include "parent/store_many.h"
 
 enum kind { CLIENT, LINK, KINDS };
+/* How often stores that are behind are looked for; the first time at once. */
+enum { CATCH_UP_MS = 60000 };
 
 struct child { pid_t pid; enum kind kind; };
 struct server {
@@ -32,6 +34,8 @@ struct server {
     struct child *children;
     size_t count, most, of_kind[KINDS];
     bool stopping;
+    pid_t keeper;                            /* the process that brings lagging stores up; 0: none */
+    int64_t keeper_next;
 };
 
 static void server_close(struct server *s)
@@ -59,6 +63,7 @@ static void reap(struct server *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == s->keeper) s->keeper = 0;
         for (size_t i = 0; i < s->count; i++) {
             if (s->children[i].pid != pid) continue;
             if (WIFSIGNALED(status))
@@ -148,12 +153,52 @@ static void accept_one(struct server *s, enum kind kind)
     if (kind == CLIENT) relay_turn_away(&fd);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* In a process of its own: a store that hangs must not keep anybody waiting. SIGTERM ends it wherever it is; what it was
+ * copying was not named yet. */
+static void keeper_main(struct server *s, pid_t parent)
+{
+    STORE_BACKEND store = NULL;
+    size_t behind = 0;
+    sigset_t none;
+    const struct store_conf stores = parent_stores(s->conf);
+    for (int k = 0; k < KINDS; k++) fd_close(&s->listeners[k]);
+    fd_close(&s->signals);
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    sigemptyset(&none);
+    if (getppid() != parent || sigprocmask(SIG_SETMASK, &none, NULL) != 0) _exit(1);
+    err e = store_open(&store, &stores, false);
+    if (e.code == E_OK) e = store_many_catch_up(store, &behind);
+    _exit(e.code || behind ? 1 : 0);
+}
+
+/* How long until it is time again: for poll(). */
+static int keep_up(struct server *s)
+{
+    const int64_t left = s->keeper_next - now_ms();
+    pid_t parent = getpid();
+    if (!strchr(s->conf->stores, ',')) return -1;
+    if (left > 0) return (int)left;
+    s->keeper_next = now_ms() + CATCH_UP_MS;
+    if (s->keeper) return CATCH_UP_MS;
+    s->keeper = fork();
+    if (s->keeper == 0) keeper_main(s, parent);
+    if (s->keeper < 0) s->keeper = 0;
+    return CATCH_UP_MS;
+}
+
 static err serve(struct server *s)
 {
     while (!s->stopping) {
         struct pollfd p[3] = { { .fd = s->signals, .events = POLLIN }, { .fd = s->listeners[CLIENT], .events = POLLIN },
                                { .fd = s->listeners[LINK], .events = POLLIN } };
-        if (poll(p, 3, -1) < 0 && errno != EINTR) FAIL(E_IO, "waiting for connections");
+        if (poll(p, 3, keep_up(s)) < 0 && errno != EINTR) FAIL(E_IO, "waiting for connections");
         if (p[0].revents) read_signals(s);
         if (p[1].revents) accept_one(s, CLIENT);
         if (p[2].revents) accept_one(s, LINK);
@@ -166,19 +211,13 @@ static void signal_children(const struct server *s, int number)
     for (size_t i = 0; i < s->count; i++) kill(s->children[i].pid, number);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static err wind_down(struct server *s)
 {
     int64_t until = now_ms() + (int64_t)s->conf->stop * 1000;
     /* First nobody new, then word to those who are here. */
     fd_close(&s->listeners[CLIENT]);
     fd_close(&s->listeners[LINK]);
+    if (s->keeper) kill(s->keeper, SIGTERM);
     signal_children(s, SIGTERM);
     reap(s);
     while (s->count > 0 && now_ms() < until) {
@@ -219,7 +258,8 @@ static err open_all(struct server *s, struct run_ready *ready)
     uint8_t head[LINK_HEAD_MAX];
     size_t head_len = 0;
     /* The store before the addresses: whoever can connect finds it open. */
-    TRY(store_dir_open(&store, s->conf->store_dir, true));
+    const struct store_conf stores = parent_stores(s->conf);
+    TRY(store_open(&store, &stores, true));
     TRY(store->head_get(store, head, &head_len));
     TRY(store->list(store, count_object, &ready->objects));
     ready->head = head_len > 0;

@@ -52,7 +52,8 @@ static err serve_store(int fd, const struct parent_config *conf, uint16_t seq, i
     BYTES room = NULL;
     bool ended = false, stopping = false;
     /* Not made here: a store that vanished under a running parent must not come back empty. */
-    TRY(store_dir_open(&store, conf->store_dir, false));
+    const struct store_conf stores = parent_stores(conf);
+    TRY(store_open(&store, &stores, false));
     TRY(session_open(&session, store, (struct session_out){ send_frame, &fd }, conf->store_max_object));
     TRY(mem_new(&room, LINK_PIECE));
     TRY(msg_send(fd, LINK_READY, seq, NULL, 0, SERVE_FRAME_MS));

@@ -103,6 +103,7 @@ START_TEST(kept_generations_restore)
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ASSERT_OK(parent_config_parse(&p.conf, "test", "[store]\nkeep = 3\n"));
     snprintf(p.conf.store_dir, sizeof p.conf.store_dir, "%s/store", dir);
+    strcpy(p.conf.stores, p.conf.store_dir);
     STORE_BACKEND made = NULL;
     ASSERT_OK(store_dir_open(&made, p.conf.store_dir, true));
     ck_assert_uint_eq(p.conf.store_keep, KEEP);

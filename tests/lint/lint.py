@@ -28,7 +28,7 @@ LIBRARIES = {
     r"libcryptsetup": ["diskcrypt/luks.c"],
     r"cbor\.h": ["keystore/cbor.c", "keystore/cose.c"],
     r"secp256k1": ["signer/ec.c", "signer/keys.c", "signer/child.c", "policy/signature.c"],
-    r"curl/": ["keystore/http.c", "keystore/kms.c", "parent/http.c", "parent/store_s3.c"],
+    r"curl/": ["keystore/http.c", "keystore/kms.c", "parent/http.c", "parent/s3_wire.c"],
     r"jansson\.h": ["daemon/web", "keystore/json", "keystore/kms.c", "keystore/key_policy.c", "keystore/key_evidence", "keystore/creds.c", "parent/", "sim/"],
     r"microhttpd\.h": ["daemon/web", "parent/witness_http.c", "sim/"],
     r"sqlite3\.h": ["daemon/book.c", "daemon/book_db.c", "parent/witness_db.c"],

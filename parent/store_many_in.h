@@ -1,0 +1,40 @@
+/* store_many_in.h - what the parts of store_many share. */
+#ifndef PARENT_STORE_MANY_IN_H
+#define PARENT_STORE_MANY_IN_H
+#include "parent/store_many.h"
+#include "parent/store_open.h"
+
+enum { MEMBER_REST_S = 30 };
+struct member {
+    struct store_backend *store;             /* NULL: away */
+    struct many_opener opener;
+    char name[STORE_NAME];
+    bool told;                               /* that it is away: once is enough */
+    int64_t rests_until;                     /* monotonic seconds; not asked before */
+};
+struct many_store { struct store_backend base; size_t count; uint64_t durable; struct member members[STORES_MAX]; };
+
+/* Open it if it is away. */
+bool member_here(struct member *m);
+/* Say that it failed. */
+void member_failed(struct member *m, const char *what, err why);
+/* Is it a store of several? By its close function, so that a single store may be asked too. */
+struct many_store *many_of(struct store_backend *any);
+
+err many_put(struct store_backend *base, struct store_put **out, const char *name);
+err many_get(struct store_backend *base, struct store_get **out, const char *name);
+err many_head_get(struct store_backend *base, uint8_t out[static LINK_HEAD_MAX], size_t *n);
+err many_head_put(struct store_backend *base, const void *expected, size_t expected_len, const void *next, size_t next_len);
+
+/* What a head needs, from its manifest. */
+struct needs { struct store_entry *entries; char (*names)[LINK_NAME_MAX + 1]; size_t count; };
+void needs_drop(struct needs *n);
+#define NEEDS __attribute__((cleanup(needs_drop))) struct needs
+/* Read through `from`. A head of generation 0 needs nothing. Fails: E_FORMAT (no head of ours, or no such manifest), E_ABSENT, E_IO. */
+err needs_of(struct needs *out, struct store_backend *from, const void *head, size_t n);
+/* Copy what `to` lacks of it. Out: *brought. Fails: E_ABSENT (no store has it), E_AUTH (another size there), E_IO. */
+err needs_bring(size_t *brought, const struct needs *n, struct store_backend *from, struct store_backend *to);
+/* Is all of it in `in`? */
+err needs_there(bool *there, const struct needs *n, struct store_backend *in);
+
+#endif
