@@ -1,4 +1,5 @@
 /* seal_manifest.c - the manifest that the head names, fetched once and authenticated as a whole. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/hash.h"
@@ -12,15 +13,43 @@ void seal_manifest_drop(struct sealer *s)
     s->entries = NULL;
 }
 
-static err fetch(uint8_t **bytes, size_t *len, const struct sealer *s, size_t cap)
+/* Room that grows with what comes: the longest manifest there can be is far longer than the usual one. */
+struct growing { uint8_t *p; size_t n, room, most; };
+
+static err take(void *self, const uint8_t *p, size_t n)
+{
+    struct growing *g = self;
+    if (n > g->most - g->n)
+        FAIL(E_LIMIT, "a manifest came with more bytes than the %zu that may be", g->most);
+    if (n > g->room - g->n) {
+        size_t room = g->room < g->most / 2 ? 2 * g->room : g->most;
+        if (room < g->n + n)
+            room = g->n + n;
+        uint8_t *more = realloc(g->p, room);
+        if (!more)
+            FAIL(E_MEMORY, "no memory for a manifest of %zu bytes", room);
+        g->p = more;
+        g->room = room;
+    }
+    memcpy(g->p + g->n, p, n);
+    g->n += n;
+    return OK;
+}
+
+static err fetch(uint8_t **bytes, size_t *len, const struct sealer *s, size_t most)
 {
     const struct head *h = &s->now.head;
-    TRY(mem_new(bytes, cap));
-    err e = store_get_all(s->store, *bytes, len, h->manifest, cap);
+    struct growing g = { .most = most };
+    uint64_t total = 0;
+    err e = s->store->get(s->store, &total, h->manifest, most, (struct store_sink){ take, &g });
+    *bytes = g.p;                         /* the caller's, whatever came of it */
+    *len = g.n;
     if (e.code == E_ABSENT)
         FAIL(E_ABSENT, "generation %llu needs its manifest %s, and the store does not have it",
              (unsigned long long)h->generation, h->manifest);
     TRY(e);
+    if (!*bytes)
+        FAIL(E_FORMAT, "manifest %s is empty", h->manifest);
     uint8_t hash[32];
     sha256(hash, *bytes, *len);
     if (!bytes_equal(hash, h->manifest_sha256, sizeof hash))
