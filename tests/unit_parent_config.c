@@ -50,7 +50,8 @@ START_TEST(configuration)
     ck_assert_int_eq(c.level, LOG_DEBUG);
     static const char *const bad[] = {
         "[store]\nkeep = 0\n", "[store]\nkeep = many\n", "[parent]\nclients = 0\n", "[parent]\negress = a\n", "[log]\nlevel = loud\n",
-        "[parent]\nnothing = 1\n", "[other]\nlink = x\n", "[store]\nkeep = 1\nkeep = 2\n", "[parent]\nlisten =\n", "[store]\ndir =\n",
+        "[parent]\nnothing = 1\n", "[other]\nlink = x\n", "[store]\nkeep = 1\nkeep = 2\n", "[parent]\nlisten =\n", "[store]\ndir = /a\nstore = /b\n", "[store]\ndir = /a,/b\n", "[store]\nstore = s3:\n", "[store]\nstore = dir:/a,\n",
+
         "[parent]\nlink_cid = 4294967296\n" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(parent_config_parse(&c, "test", bad[i]).code == E_FORMAT, "%s", bad[i]);
