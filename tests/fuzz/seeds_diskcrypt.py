@@ -1,7 +1,7 @@
 """Seeds of head, manifest and store_link, built from docs/wire/seal.md and link.md."""
 import struct
 
-CHUNK = 65536
+CHUNK = 16384
 
 
 def var(data):
