@@ -65,7 +65,7 @@ err s3_call(struct s3_answer *out, struct s3_bucket *b, const struct s3_ask *q)
         TRY(fresh_keys(b));
         struct s3_wire w = { .method = q->method, .url = url, .headers = headers, .body = q->body, .body_len = q->body_len,
                              .cap = q->cap ? q->cap : S3_ANSWER_MAX, .timeout_s = S3_REQUEST_S, .keys = &b->keys,
-                             .region = b->place.region, .handle = &b->handle };
+                             .region = b->place.region, .fresh = q->once, .handle = &b->handle };
         err e = s3_wire(out, &w);
         if (e.code && e.code != E_CLOSED && e.code != E_TIMEOUT) return e;
         TRY(random_bytes(&random, sizeof random));

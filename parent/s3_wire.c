@@ -113,6 +113,7 @@ static bool set_up(CURL *c, struct s3_answer *out, struct curl_slist **l, const 
               curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, header) == CURLE_OK && curl_easy_setopt(c, CURLOPT_HEADERDATA, out) == CURLE_OK &&
               /* A body of more than 1 MiB announces itself; who does not answer that gets it at once. */
               curl_easy_setopt(c, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L) == CURLE_OK;
+    if (w->fresh) ok = ok && curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
     if (w->body)
         ok = ok && curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)w->body_len) == CURLE_OK &&
              curl_easy_setopt(c, CURLOPT_POSTFIELDS, (const char *)w->body) == CURLE_OK;

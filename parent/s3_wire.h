@@ -14,6 +14,7 @@ struct s3_wire {
     long        timeout_s;                   /* also ended when nothing moves for 30 s */
     const struct s3_keys *keys;              /* NULL: unsigned */
     const char *region;
+    bool        fresh;                       /* a connection of its own: curl repeats what an old one broke off, unasked */
     void      **handle;                      /* kept from request to request: one connection; may be NULL */
 };
 struct s3_answer {

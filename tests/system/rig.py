@@ -112,7 +112,8 @@ class Rig:
             self.until(lambda port=port: listening(port), p.name, p)
 
     # -- the parent -----------------------------------------------------------
-    def start_parent(self, store="store"):
+    def start_parent(self, store="store", stores=None):
+        """`stores`: lines of [store] instead of the folder."""
         os.makedirs(self.path(store), exist_ok=True)
         text = f"""[parent]
 listen = tcp:127.0.0.1:{self.port}
@@ -120,7 +121,7 @@ enclave = unix:{self.path('web.sock')}
 link = unix:{self.path('link.sock')}
 egress = kms.{REGION}.amazonaws.com:443=127.0.0.1:{self.kms_port}, 169.254.169.254:80=127.0.0.1:{self.imds_port}
 [store]
-dir = {self.path(store)}
+{stores or "dir = " + self.path(store)}
 """
         with open(self.path("parent.ini"), "w") as f:
             f.write(text)

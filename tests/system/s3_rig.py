@@ -71,7 +71,8 @@ class Server:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(["node", "server.js", self.folder, str(self.port)], cwd=CACHE, stdout=subprocess.PIPE,
+        # Its continuation tokens are enciphered with something that OpenSSL 3 keeps among the old things.
+        self.process = subprocess.Popen(["node", "--openssl-legacy-provider", "server.js", self.folder, str(self.port)], cwd=CACHE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         if self.process.stdout.readline().strip() != "up":
             raise RuntimeError("the S3 server did not start")
