@@ -41,22 +41,14 @@ err blk_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_t at)
     return OK;
 }
 
-err blk_view(struct blk_view *v, struct blk *b, uint8_t *room, size_t n, uint64_t at)
+err blk_look(const uint8_t **p, struct blk *b, uint8_t *room, size_t n, uint64_t at)
 {
-    *v = (struct blk_view){ .of = b, .p = room, .n = n };
-    const uint8_t *p = NULL;
-    v->mapped = b->map && !b->map(b, &p, n, at).code;
-    if (!v->mapped)
-        return b->read_at(b, room, n, at);
-    v->p = p;
-    return OK;
-}
-
-void blk_view_end(struct blk_view *v)
-{
-    if (v->mapped)
-        v->of->unmap(v->of, v->p, v->n);
-    *v = (struct blk_view){ 0 };
+    TRY(blk_in_bounds(b->size(b), n, at));
+    *p = b->map ? b->map(b, n, at) : NULL;
+    if (*p)
+        return OK;
+    *p = room;
+    return b->read_at(b, room, n, at);
 }
 
 struct blk_fd {
@@ -139,24 +131,16 @@ static err blk_fd_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_
 }
 
 /* All of it once, and for good: pages that were looked at before cost nothing the next time. */
-static err blk_fd_map(struct blk *b, const uint8_t **p, size_t n, uint64_t at)
+static const uint8_t *blk_fd_map(struct blk *b, size_t n, uint64_t at)
 {
     struct blk_fd *self = (struct blk_fd *)b;
-    TRY(blk_in_bounds(self->size, n, at));
+    (void)n;
     if (!self->whole && !self->cannot_map) {
         void *map = mmap(NULL, (size_t)self->size, PROT_READ, MAP_SHARED, self->fd, 0);
         self->cannot_map = map == MAP_FAILED;
         self->whole = self->cannot_map ? NULL : map;
     }
-    if (!self->whole)
-        return (err){ E_IO };             /* it is read instead: nothing to tell */
-    *p = self->whole + at;
-    return OK;
-}
-
-static void blk_fd_unmap(struct blk *b, const uint8_t *p, size_t n)
-{
-    (void)b, (void)p, (void)n;
+    return self->whole ? self->whole + at : NULL;
 }
 
 static void blk_fd_close(struct blk *b)
@@ -187,8 +171,7 @@ err blk_from_fd(struct blk **out, int *fd)
     if (!self)
         FAIL(E_MEMORY, "no memory for a block device");
     *self = (struct blk_fd){
-        { blk_fd_read, blk_fd_write, blk_fd_sync, blk_fd_size, blk_fd_close, blk_fd_next_data,
-          blk_fd_map, blk_fd_unmap },
+        { blk_fd_read, blk_fd_write, blk_fd_sync, blk_fd_size, blk_fd_close, blk_fd_next_data, blk_fd_map },
         take_fd(&mine), size, NULL, false,
     };
     *out = &self->blk;

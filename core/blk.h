@@ -1,7 +1,6 @@
 /* blk.h - random-access storage: a file, a mapping, or a test double. */
 #ifndef CORE_BLK_H
 #define CORE_BLK_H
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
@@ -15,9 +14,8 @@ struct blk {
     void     (*close)(struct blk *);                  /* also frees the blk itself */
     /* May be NULL. As blk_next_data(). */
     err      (*next_data)(struct blk *, uint64_t *from, uint64_t *to, uint64_t at);
-    /* May be NULL, and may fail where read_at() would not. For blk_view(). */
-    err      (*map)(struct blk *, const uint8_t **p, size_t n, uint64_t at);
-    void     (*unmap)(struct blk *, const uint8_t *p, size_t n);
+    /* May be NULL, and NULL where these bytes cannot be shown as they lie; in bounds. For blk_look(). */
+    const uint8_t *(*map)(struct blk *, size_t n, uint64_t at);
 };
 void blk_close(struct blk **b);
 /* Is [at, at + n) inside? For those who implement a blk. Fails: E_LIMIT. */
@@ -29,12 +27,10 @@ err  blk_in_bounds(uint64_t size, size_t n, uint64_t at);
  * Out: [*from, *to); both the size when nothing but holes is left. */
 err blk_next_data(struct blk *b, uint64_t *from, uint64_t *to, uint64_t at);
 
-/* Look at n > 0 bytes at `at`, a whole number of pages: where they lie, if this storage can show them, else read into
- * `room` of n bytes. Only while nobody writes there. In holes a look may cost memory: ask blk_next_data() first. */
-struct blk_view { struct blk *of; const uint8_t *p; size_t n; bool mapped; };
-err  blk_view(struct blk_view *v, struct blk *b, uint8_t *room, size_t n, uint64_t at);
-void blk_view_end(struct blk_view *v);
-#define BLK_VIEW __attribute__((cleanup(blk_view_end))) struct blk_view
+/* Look at n bytes at `at`: where they lie, if this storage can show them, else read into `room` of n bytes. Out: *p, good
+ * until the storage is closed, or `room` is used again. Only while nobody writes there. In holes a look may cost memory:
+ * ask blk_next_data() first. Fails: as read_at(). */
+err blk_look(const uint8_t **p, struct blk *b, uint8_t *room, size_t n, uint64_t at);
 
 /* Over an open file descriptor; its present size is the size. Takes *fd. */
 err blk_from_fd(struct blk **out, int *fd);

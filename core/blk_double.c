@@ -114,7 +114,7 @@ err blk_volatile(struct blk **out, uint64_t size, struct blk_power *p)
     if (!self)
         FAIL(E_MEMORY, "no memory for a block device");
     *self = (struct blk_mem){
-        .blk = { blk_mem_read, blk_mem_write, blk_mem_sync, blk_mem_size, blk_mem_close, NULL, NULL, NULL },
+        .blk = { blk_mem_read, blk_mem_write, blk_mem_sync, blk_mem_size, blk_mem_close, NULL, NULL },
         .size = size, .now = take_bytes(&now), .durable = take_bytes(&durable), .power = p,
     };
     self->last = &self->first;
@@ -205,7 +205,7 @@ err blk_faulty(struct blk **out, struct blk **inner, struct blk_faults *f)
         FAIL(E_MEMORY, "no memory for a device filter");
     *self = (struct blk_fault){
         { blk_fault_read, blk_fault_write, blk_fault_sync, blk_fault_size, blk_fault_close,
-          blk_fault_next_data, NULL, NULL }, taken, f,
+          blk_fault_next_data, NULL }, taken, f,
     };
     taken = NULL;
     *out = &self->blk;

@@ -37,7 +37,7 @@ const struct conf_key daemon_config_keys[] = {
     NUMBER_KEY("judge", "opcodes", CONF_U64, limits.opcodes, 1, 4000000, "opcodes looked at for one request"),
     NUMBER_KEY("judge", "signatures", CONF_U64, limits.signatures, 1, 80000, "signatures verified for one request"),
     NUMBER_KEY("judge", "hashed_bytes", CONF_BYTES, limits.hashed_bytes, 1, 1ull << 30, "bytes hashed for one request"),
-    NUMBER_KEY("judge", "stack_bytes", CONF_BYTES, limits.stack_bytes, 1, 520000, "bytes on a script's stacks at once"),
+    NUMBER_KEY("judge", "stack_bytes", CONF_BYTES, limits.stack_bytes, 1024, 520000, "bytes on a script's stacks at once"),
     NUMBER_KEY("judge", "time_ms", CONF_U64, limits.time_ms, 1, 15000, "milliseconds for the scripts of one request"),
     NUMBER_KEY("init", "uid_base", CONF_U64, uid_base, 1000, 4000000000u, "role number n runs as this uid + n when started as root"),
     TEXT_KEY("log", "level", log_level, "debug, info, warn or error"),

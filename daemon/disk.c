@@ -330,8 +330,11 @@ static err grow(struct disk *d, uint64_t size)
     TRY(result);
     wr_u64(&w, size);
     TRY(role_ask_init(d->env, CTL_IMAGE_GROW, body, w.len, &fd, INIT_MS));
+    BLK larger = NULL;
+    TRY(blk_from_fd(&larger, &fd));
     blk_close(&d->image);
-    TRY(blk_from_fd(&d->image, &fd));
+    d->image = larger;
+    larger = NULL;
     TRY(disk_volume_larger(d));
     err filled = role_ask_init(d->env, CTL_IMAGE_FILL, NULL, 0, NULL, INIT_MS);
     if (filled.code) return filled.code == E_DENIED ? (err){ E_IO } : filled;   /* denied to us, not to the client */

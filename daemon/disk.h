@@ -42,7 +42,7 @@ err  disk_take_key(void *self);
  * Out: *requests in the book. Fails: whatever ends the role: there is no half-open disk. */
 err  disk_open(struct disk *d, const struct opening *o, uint64_t *requests);
 /* disk_volume.c: choose the back end of a new disk; follow that of a restored one; open its mapping.
- * Drops d->volume_key. Out: d->shown.backend. Fails: E_STATE (configured otherwise), E_ABSENT (no device-mapper). */
+ * Drops d->volume_key unless the disk has a mapping. Out: d->shown.backend. Fails: E_STATE (configured otherwise), E_ABSENT (no device-mapper). */
 err  disk_volume_new(struct disk *d);
 err  disk_volume_restored(struct disk *d);
 /* The mapping over a disk that grew, if it has one, grows too. */

@@ -73,8 +73,8 @@ err seal_write(struct sealer *s, struct seal_report *r, struct blk *image,
  * writes to it; if that cannot be promised for all of the time, thaw() fails. */
 struct seal_gate { err (*freeze)(void *self); err (*thaw)(void *self); void *self; };
 /* The same for an image that is in use: the generation is the image as it was when it last stood still (one to four
- * times; in the first generation once, for all of it). It does so while it is looked at, and while up to 16 MiB of what changed is sealed; the rest of a larger change
- * is sealed from the running disk first. Only when a disk is written to faster than it can be sealed, more is held in memory.
+ * times). It does so while it is looked at, and while up to 16 MiB of what changed is sealed; the rest of a larger change
+ * is sealed from the running disk first. More is held in memory only of a disk that is written to faster than it can be sealed, and of the first generation.
  * Generation numbers may be left out. Fails: also with the gate's own errors. */
 err seal_write_live(struct sealer *s, struct seal_report *r, struct blk *image, const struct seal_gate *gate,
                     const uint8_t *record, size_t record_len, uint64_t now);

@@ -67,7 +67,8 @@ err writing_send(struct writing *w, const uint8_t *sealed, size_t n)
     return OK;
 }
 
-err writing_chunk(struct writing *w, uint8_t *out, const uint8_t *plain, uint32_t index)
+/* Seal one chunk as the next of the pack into `out`, which may be where `plain` is. */
+static err writing_chunk(struct writing *w, uint8_t *out, const uint8_t *plain, uint32_t index)
 {
     struct place *p = &w->map->at[index];
     uint8_t nonce[CHUNK_NONCE], aad[CHUNK_AAD];
@@ -94,7 +95,6 @@ err writing_end_pack(struct writing *w)
     return OK;
 }
 
-/* The next run of chunks to write, at or after *from: [*from, *to), at most SEAL_ROOM. */
 bool writing_next(const struct seal_map *m, uint32_t *from, uint32_t *to)
 {
     while (*from < m->chunks && m->at[*from].pack != PLACE_WRITE)
@@ -104,20 +104,25 @@ bool writing_next(const struct seal_map *m, uint32_t *from, uint32_t *to)
     return *to > *from;
 }
 
-/* Into the slots, leaving out chunks of zeros. Out: *used, slots filled. */
-static err run_still(struct writing *w, uint32_t *used, uint32_t from, uint32_t to)
+err writing_run(struct writing *w, uint8_t *out, uint32_t *used, uint32_t from, uint32_t to, bool still)
 {
-    BLK_VIEW v = { 0 };
+    const size_t n = (size_t)(to - from) * CHUNK_SIZE;
+    const uint64_t at = (uint64_t)from * CHUNK_SIZE;
+    const uint8_t *plain = w->slots;
     *used = 0;
-    TRY(blk_view(&v, w->image, w->slots, (size_t)(to - from) * CHUNK_SIZE, (uint64_t)from * CHUNK_SIZE));
-    const uint8_t *plain = v.p;
+    if (still)
+        TRY(blk_look(&plain, w->image, w->slots, n, at));
+    else
+        TRY(w->image->read_at(w->image, w->slots, n, at));
     for (uint32_t i = from; i < to; i++, plain += CHUNK_SIZE) {
         if (chunk_is_zero(plain, CHUNK_SIZE)) {
             w->map->at[i].pack = PLACE_NONE;
             continue;
         }
-        /* In place, or over a slot whose content is sealed already. */
-        TRY(writing_chunk(w, w->slots + (size_t)*used * CHUNK_SIZE, plain, i));
+        if (!still)
+            TRY(seal_digest(w->s, &w->map->at[i], plain));
+        /* Where out is the slots too: in place, or over one whose content is sealed already. */
+        TRY(writing_chunk(w, out + (size_t)*used * CHUNK_SIZE, plain, i));
         ++*used;
     }
     return OK;
@@ -132,7 +137,7 @@ err writing_still(struct writing *w)
     TRY(seal_scan(w->s, w->map, w->image, w->slots));
     map_plan(w->map, &writes);
     for (uint32_t from = 0; writing_next(w->map, &from, &to); from = to) {
-        TRY(run_still(w, &used, from, to));
+        TRY(writing_run(w, w->slots, &used, from, to, true));
         TRY(writing_send(w, w->slots, (size_t)used * CHUNK_SIZE));
         done += (uint64_t)(to - from) * CHUNK_SIZE;
         seal_tell(w->s, done, (uint64_t)writes * CHUNK_SIZE);

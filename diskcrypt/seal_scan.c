@@ -92,9 +92,9 @@ static err scan_run(struct scan *c, struct blk *image, uint8_t *room, uint32_t f
 {
     while (from < to) {
         uint32_t n = to - from < SEAL_ROOM ? to - from : (uint32_t)SEAL_ROOM;
-        BLK_VIEW v = { 0 };
-        TRY(blk_view(&v, image, room, (size_t)n * CHUNK_SIZE, (uint64_t)from * CHUNK_SIZE));
-        for (uint32_t i = 0; i < n; i++) TRY(look(c, from + i, v.p + (size_t)i * CHUNK_SIZE));
+        const uint8_t *plain = NULL;
+        TRY(blk_look(&plain, image, room, (size_t)n * CHUNK_SIZE, (uint64_t)from * CHUNK_SIZE));
+        for (uint32_t i = 0; i < n; i++) TRY(look(c, from + i, plain + (size_t)i * CHUNK_SIZE));
         from += n;
     }
     return OK;

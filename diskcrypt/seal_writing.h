@@ -22,12 +22,14 @@ void writing_drop(struct writing *w);
 err writing_begin(struct writing *w, struct sealer *s, struct blk *image);
 /* Go on under another generation number, with a new salt and key: a pack holds a chunk index at most once. */
 err writing_number(struct writing *w, uint64_t generation);
-/* Seal one chunk as the next of the pack into `out`, which may be where `plain` is. */
-err writing_chunk(struct writing *w, uint8_t *out, const uint8_t *plain, uint32_t index);
+/* Seal chunks [from, to) of the image, at most SEAL_ROOM, back to back into `out`, leaving out those of zeros; `out` may be
+ * the slots. Unless nobody writes to the image (`still`), each is read once, and its digest is kept of what is sealed. Out: *used. */
+err writing_run(struct writing *w, uint8_t *out, uint32_t *used, uint32_t from, uint32_t to, bool still);
 /* Send sealed chunks; the pack's header goes first. */
 err writing_send(struct writing *w, const uint8_t *sealed, size_t n);
 /* The pack joins the list, if there is one. */
 err writing_end_pack(struct writing *w);
+/* The next run of chunks to write, at or after *from: [*from, *to), at most SEAL_ROOM. False: there is none. */
 bool writing_next(const struct seal_map *m, uint32_t *from, uint32_t *to);
 /* Everything that changed, from an image that nobody writes to. */
 err writing_still(struct writing *w);

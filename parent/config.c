@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#define DEFAULT_DIR "/var/lib/holdfast/store"
 #define TEXT_KEY(sec, key, member, words) \
     { sec, key, CONF_TEXT, offsetof(struct parent_config, member), sizeof ((struct parent_config *)0)->member, 0, 0, words }
 #define NUMBER_KEY(sec, key, kind, member, lo, hi, words) \
@@ -47,6 +48,7 @@ static void defaults(struct parent_config *c)
     c->link_idle = 86400;
     c->egress_idle = 300;
     c->stop = 30;
+    strcpy(c->store_dir, DEFAULT_DIR);
     c->store_keep = 48;
     c->store_max_object = 64ull << 30;
     strcpy(c->log_level, "info");
@@ -66,9 +68,10 @@ static err level_parse(enum log_level *out, const char *word)
 /* `dir` is the older spelling for one store. */
 static err stores_check(struct parent_config *c)
 {
-    if (c->store_dir[0] && c->stores[0]) FAIL(E_FORMAT, "[store] has both dir and store: keep one of them");
+    if (c->stores[0] && c->store_dir[0] && strcmp(c->store_dir, DEFAULT_DIR) != 0) FAIL(E_FORMAT, "[store] has both dir and store: keep one of them");
     if (strchr(c->store_dir, ',')) FAIL(E_FORMAT, "[store] dir names one folder; for several stores use [store] store");
-    if (!c->stores[0]) strcpy(c->stores, c->store_dir[0] ? c->store_dir : "/var/lib/holdfast/store");
+    if (!c->stores[0] && !c->store_dir[0]) FAIL(E_FORMAT, "[store] dir must name a folder");
+    if (!c->stores[0]) strcpy(c->stores, c->store_dir);
     const struct store_conf stores = parent_stores(c);
     return store_names_check(&stores);
 }

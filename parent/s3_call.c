@@ -58,6 +58,7 @@ err s3_call(struct s3_answer *out, struct s3_bucket *b, const struct s3_ask *q)
     char url[S3_URL];
     const char *headers[] = { q->header, q->header ? q->other_header : NULL, NULL };
     TRY(url_of(url, sizeof url, b, q));
+    const time_t began = time(NULL);
     out->tries = 0;
     for (;;) {
         unsigned ms;
@@ -65,11 +66,12 @@ err s3_call(struct s3_answer *out, struct s3_bucket *b, const struct s3_ask *q)
         TRY(fresh_keys(b));
         struct s3_wire w = { .method = q->method, .url = url, .headers = headers, .body = q->body, .body_len = q->body_len,
                              .cap = q->cap ? q->cap : S3_ANSWER_MAX, .timeout_s = S3_REQUEST_S, .keys = &b->keys,
-                             .region = b->place.region, .handle = &b->handle };
+                             .region = b->place.region, .fresh = q->once, .handle = &b->handle };
         err e = s3_wire(out, &w);
         if (e.code && e.code != E_CLOSED && e.code != E_TIMEOUT) return e;
         TRY(random_bytes(&random, sizeof random));
-        if (q->once || !s3_retry(&ms, out->tries, out->status, out->code, out->retry_after, random)) {
+        const bool again = !q->once && !(q->quick && out->tries >= 2) && s3_retry(&ms, out->tries, out->status, out->code, out->retry_after, random);
+        if (!again || time(NULL) - began + ms / 1000 > S3_BUDGET_S) {
             if (e.code) FAIL(e.code, "s3: no answer to %s at %s after %u tries", q->method, b->place.base, out->tries);
             if (out->status >= 500 || out->status == 429) return s3_refused(out, "the server is busy or failing");
             return OK;

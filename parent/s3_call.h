@@ -3,7 +3,7 @@
 #define PARENT_S3_CALL_H
 #include "parent/s3_wire.h"
 
-enum { S3_ANSWER_MAX = 4 << 20, S3_URL = 4096, S3_REQUEST_S = 120 };
+enum { S3_ANSWER_MAX = 4 << 20, S3_URL = 4096, S3_REQUEST_S = 120, S3_BUDGET_S = 40 };
 
 struct s3_bucket { struct s3_place place; struct s3_keys keys; void *handle; };
 
@@ -13,10 +13,11 @@ struct s3_ask {
     const char *header, *other_header;       /* may be NULL */
     const void *body; size_t body_len;
     size_t      cap;                         /* of the answer; 0: S3_ANSWER_MAX */
+    bool        quick;                       /* two tries at most: whether anybody is there */
     bool        once;                        /* no retry at all: the caller looks what came of it */
 };
 
-/* Retries as s3_retry.h says. Out: the last answer; *out must be zeroed or an earlier one.
+/* Retries as s3_retry.h says, but begins none that would end its wait after S3_BUDGET_S: the enclave waits for a minute. Out: the last answer; *out must be zeroed or an earlier one.
  * Fails: E_CLOSED, E_TIMEOUT (still so after all tries), E_IO (still busy or throttled), E_LIMIT, E_MEMORY, E_AUTH, E_ABSENT
  * (credentials). Any other status is OK here. */
 err s3_call(struct s3_answer *out, struct s3_bucket *b, const struct s3_ask *q);

@@ -26,7 +26,7 @@ static bool only(const char *s, size_t n, const char *more)
 static bool loopback(const char *host)
 {
     return !strcmp(host, "localhost") || !strncmp(host, "localhost:", 10) || !strncmp(host, "[::1]", 5) ||
-           (!strncmp(host, "127.", 4) && only(host, strlen(host), ".:"));
+           (!strncmp(host, "127.", 4) && host[strspn(host, "0123456789.:")] == '\0');
 }
 
 /* Out: *rest, what follows HOST[:PORT]. */

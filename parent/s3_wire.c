@@ -106,13 +106,14 @@ static bool set_up(CURL *c, struct s3_answer *out, struct curl_slist **l, const 
 {
     const bool head = strcmp(w->method, "HEAD") == 0;
     bool ok = curl_easy_setopt(c, CURLOPT_URL, w->url) == CURLE_OK && curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-              curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK && curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, w->timeout_s < 10 ? 2L : 10L) == CURLE_OK &&
+              curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK && curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, w->timeout_s < 10 ? 2L : 5L) == CURLE_OK &&
               curl_easy_setopt(c, CURLOPT_TIMEOUT, w->timeout_s) == CURLE_OK && curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
-              curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, 30L) == CURLE_OK && curl_easy_setopt(c, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1,169.254.169.254") == CURLE_OK &&
+              curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, 15L) == CURLE_OK && curl_easy_setopt(c, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1,169.254.169.254") == CURLE_OK &&
               curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take) == CURLE_OK && curl_easy_setopt(c, CURLOPT_WRITEDATA, out) == CURLE_OK &&
               curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, header) == CURLE_OK && curl_easy_setopt(c, CURLOPT_HEADERDATA, out) == CURLE_OK &&
               /* A body of more than 1 MiB announces itself; who does not answer that gets it at once. */
               curl_easy_setopt(c, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L) == CURLE_OK;
+    if (w->fresh) ok = ok && curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
     if (w->body)
         ok = ok && curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)w->body_len) == CURLE_OK &&
              curl_easy_setopt(c, CURLOPT_POSTFIELDS, (const char *)w->body) == CURLE_OK;

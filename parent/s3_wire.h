@@ -11,9 +11,10 @@ struct s3_wire {
     const char *const *headers;              /* "Name: value", ended by NULL; may be NULL */
     const void *body; size_t body_len;
     size_t      cap;                         /* an answer longer than this is E_LIMIT */
-    long        timeout_s;                   /* also ended when nothing moves for 30 s */
+    long        timeout_s;                   /* also ended when nothing moves for 15 s */
     const struct s3_keys *keys;              /* NULL: unsigned */
     const char *region;
+    bool        fresh;                       /* a connection of its own: curl repeats what an old one broke off, unasked */
     void      **handle;                      /* kept from request to request: one connection; may be NULL */
 };
 struct s3_answer {

@@ -10,17 +10,26 @@
 #include "core/mem.h"
 #include "parent/store_many_in.h"
 
-static int64_t now_s(void)
+static int64_t now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool many_wake(struct many_store *s, uint64_t wanted)
+{
+    uint64_t awake = 0;
+    const int64_t now = now_ms();
+    for (size_t i = 0; i < s->count; i++) awake += s->members[i].rest_until <= now;
+    if (awake >= wanted || awake == s->count) return false;
+    for (size_t i = 0; i < s->count; i++) s->members[i].rest_until = 0;
+    return true;
 }
 
 bool member_here(struct member *m)
 {
-    /* Who just failed is left alone for a while: each call would wait for it again, and everybody with it. */
-    if (now_s() < m->rests_until) return false;
+    if (m->rest_until > now_ms()) return false;
     if (m->store) return true;
     err e = m->opener.open(&m->store, m->name, m->opener.self, false);
     if (e.code == E_OK) {
@@ -30,14 +39,14 @@ bool member_here(struct member *m)
     }
     if (!m->told) log_error("stores: %s cannot be used: %s", m->name, err_text(e.code));
     m->told = true;
-    m->rests_until = now_s() + MEMBER_REST_S;
+    m->rest_until = now_ms() + MANY_REST_MS;
     return false;
 }
 
 void member_failed(struct member *m, const char *what, err why)
 {
     log_error("stores: %s: %s failed: %s; it is behind until it was caught up", m->name, what, err_text(why.code));
-    if (why.code == E_CLOSED || why.code == E_TIMEOUT || why.code == E_IO) m->rests_until = now_s() + MEMBER_REST_S;
+    if (why.code == E_IO || why.code == E_CLOSED || why.code == E_TIMEOUT) m->rest_until = now_ms() + MANY_REST_MS;
 }
 
 /* ---- putting: to all at once ---- */
@@ -109,6 +118,7 @@ err many_put(struct store_backend *base, struct store_put **out, const char *nam
     p->base = (struct store_put){ put_write, put_commit, put_close };
     p->s = s;
     strcpy(p->name, name);
+    (void)many_wake(s, s->durable);
     STORE_PUT mine = &p->base;
     for (size_t i = 0; i < s->count; i++) {
         struct member *m = &s->members[i];
@@ -127,7 +137,7 @@ err many_put(struct store_backend *base, struct store_put **out, const char *nam
 struct many_get { struct store_get base; struct many_store *s; struct store_get *get; size_t at; uint64_t done; bool sized; char name[LINK_NAME_MAX + 1]; };
 
 /* The next store that has it, at the place where the last one broke off. Objects do not change, so the bytes go on. */
-static err next_store(struct many_get *g)
+static err try_stores(struct many_get *g)
 {
     err why = { E_ABSENT };
     store_get_close(&g->get);
@@ -154,7 +164,19 @@ static err next_store(struct many_get *g)
             why = e;
         }
     }
-    FAIL(why.code, "stores: no store gives %s", g->name);
+    return why;
+}
+
+static err next_store(struct many_get *g)
+{
+    err e = try_stores(g);
+    /* It may be in one that rests. */
+    if (e.code && many_wake(g->s, g->s->count)) {
+        g->at = 0;
+        e = try_stores(g);
+    }
+    if (e.code) FAIL(e.code, "stores: no store gives %s", g->name);
+    return OK;
 }
 
 static err get_read(struct store_get *base, void *p, size_t *n, size_t cap)
@@ -235,6 +257,7 @@ static err many_list(struct store_backend *base, err (*each)(void *, const struc
     __attribute__((cleanup(items_drop))) struct items all = { 0 };
     size_t listed = 0;
     err last = { E_IO };
+    (void)many_wake(s, 1);
     for (; all.order < s->count; all.order++) {
         struct member *m = &s->members[all.order];
         if (!member_here(m)) continue;
@@ -257,6 +280,7 @@ static err many_remove(struct store_backend *base, size_t *removed, const void *
     size_t done = 0;
     err last = { E_IO };
     *removed = 0;
+    (void)many_wake(s, 1);
     for (size_t i = 0; i < s->count; i++) {
         struct member *m = &s->members[i];
         size_t n = 0;
@@ -303,6 +327,7 @@ err store_many_add(struct store_backend *many, const char *name, struct many_ope
     if (e.code) {
         log_error("stores: %s cannot be used: %s", name, err_text(e.code));
         m->told = true;
+        m->rest_until = now_ms() + MANY_REST_MS;
     }
     return OK;
 }

@@ -13,8 +13,9 @@ static bool same(const struct raw *r, const void *head, size_t n)
     return r->result.code == E_OK && r->n == n && (n == 0 || memcmp(r->bytes, head, n) == 0);
 }
 
-static void read_heads(struct raw out[static STORES_MAX], struct many_store *s)
+static void read_heads(struct raw out[static STORES_MAX], struct many_store *s, uint64_t wanted)
 {
+    (void)many_wake(s, wanted);
     for (size_t i = 0; i < s->count; i++) {
         struct member *m = &s->members[i];
         struct head h;
@@ -89,7 +90,7 @@ err many_head_get(struct store_backend *base, uint8_t out[static LINK_HEAD_MAX],
     struct raw heads[STORES_MAX];
     size_t pick = 0;
     *n = 0;
-    read_heads(heads, s);
+    read_heads(heads, s, 1);
     TRY(choose(&pick, heads, s));
     memcpy(out, heads[pick].bytes, heads[pick].n);
     *n = heads[pick].n;
@@ -146,7 +147,7 @@ err many_head_put(struct store_backend *base, const void *expected, size_t expec
     size_t pick = 0, done = 0;
     err last = { E_IO };
     if (next_len == 0 || next_len > LINK_HEAD_MAX) FAIL(E_FORMAT, "a head of %zu bytes", next_len);
-    read_heads(v.heads, s);
+    read_heads(v.heads, s, s->durable);
     TRY(choose(&pick, v.heads, s));
     /* `next` there already: an earlier attempt reached too few stores, and this one completes it. */
     if (!same(&v.heads[pick], expected, expected_len) && !same(&v.heads[pick], next, next_len))
@@ -172,7 +173,7 @@ err store_many_states(struct store_backend *any, err (*each)(void *, const struc
     size_t pick = 0;
     NEEDS needs = { 0 };
     if (!s) return OK;
-    read_heads(heads, s);
+    read_heads(heads, s, s->count);
     err e = choose(&pick, heads, s);
     if (e.code == E_OK && heads[pick].parsed) err_drop(needs_of(&needs, any, heads[pick].bytes, heads[pick].n));
     for (size_t i = 0; i < s->count; i++) {
@@ -206,7 +207,7 @@ err store_many_catch_up(struct store_backend *any, size_t *behind)
     size_t pick = 0;
     *behind = 0;
     if (!s) return OK;
-    read_heads(heads, s);
+    read_heads(heads, s, s->count);
     TRY(choose(&pick, heads, s));
     if (!heads[pick].parsed || heads[pick].generation == 0) return OK;
     for (size_t i = 0; i < s->count; i++) {

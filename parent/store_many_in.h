@@ -4,19 +4,21 @@
 #include "parent/store_many.h"
 #include "parent/store_open.h"
 
-enum { MEMBER_REST_S = 30 };
 struct member {
     struct store_backend *store;             /* NULL: away */
     struct many_opener opener;
     char name[STORE_NAME];
     bool told;                               /* that it is away: once is enough */
-    int64_t rests_until;                     /* monotonic seconds; not asked before */
+    int64_t rest_until;                      /* monotonic ms: it did not answer, and is left in peace until then */
 };
 struct many_store { struct store_backend base; size_t count; uint64_t durable; struct member members[STORES_MAX]; };
 
-/* Open it if it is away. */
+enum { MANY_REST_MS = 30000 };
+/* May it be asked? Opens it if it is away; not while it rests. */
 bool member_here(struct member *m);
-/* Say that it failed. */
+/* Let all be asked at once, if fewer than `wanted` may be now: then it is worth the wait. True: somebody rested. */
+bool many_wake(struct many_store *s, uint64_t wanted);
+/* Say that it failed. One that did not answer rests, so that it is waited for once and not at every step. */
 void member_failed(struct member *m, const char *what, err why);
 /* Is it a store of several? By its close function, so that a single store may be asked too. */
 struct many_store *many_of(struct store_backend *any);

@@ -146,7 +146,7 @@ err store_s3_open(struct store_backend **out, const char *name, const struct s3_
     s->base = (struct store_backend){ s3_put_open, s3_get_open, s3_head_get, s3_head_put, s3_list, s3_remove, s3_close };
     STORE_BACKEND mine = &s->base;
     TRY(s3_place_parse(&s->bucket.place, name, settings));
-    TRY(s3_call(&a, &s->bucket, &(struct s3_ask){ .method = "GET", .key = "head", .cap = S3_ANSWER_MAX }));
+    TRY(s3_call(&a, &s->bucket, &(struct s3_ask){ .method = "GET", .key = "head", .quick = true }));
     if (a.status == 404 && strcmp(a.code, "NoSuchBucket") == 0) FAIL(E_ABSENT, "s3: there is no such bucket: %s", s->bucket.place.base);
     if (a.status != 200 && a.status != 404) return s3_refused(&a, "opening the store");
     *out = mine;

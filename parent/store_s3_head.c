@@ -137,17 +137,17 @@ static err head_is(struct s3_store *s, const void *expected, size_t n, char etag
     return OK;
 }
 
-/* One put, never repeated by itself: whoever repeats it has looked first. Out: *unheard, when it may have been applied unheard. */
+/* One put, never repeated by itself: whoever repeats it has looked first. Out: *unheard, when what is there must tell what
+ * came of it (a condition that failed may have been failed by our own put, heard of by nobody). */
 static err put_once(bool *unheard, struct s3_store *s, const char *etag, const void *next, size_t next_len)
 {
     S3_ANSWER a = { 0 };
     char condition[192];
     snprintf(condition, sizeof condition, etag[0] ? "If-Match: %s" : "If-None-Match: *%s", etag);
     err e = s3_call(&a, &s->bucket, &(struct s3_ask){ .method = "PUT", .key = "head", .header = s->conditional ? condition : NULL, .body = next, .body_len = next_len, .once = true });
-    *unheard = a.status == 0 || a.status >= 500 || a.status == 408 || a.status == 429 || a.status == 409;
+    *unheard = a.status == 0 || a.status >= 500 || a.status == 408 || a.status == 429 || a.status == 409 || a.status == 412;
     if (*unheard) return OK;
     TRY(e);
-    if (a.status == 412) FAIL(E_STATE, "the store's head is not the one that was expected");
     return a.status == 200 ? OK : s3_refused(&a, "putting the head");
 }
 

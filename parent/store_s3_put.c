@@ -137,26 +137,32 @@ static err name_is_free(struct s3_put *p)
     return s3_refused(&a, p->name);
 }
 
+static bool says_error(const struct s3_answer *a)
+{
+    char code[64];
+    return a->len && s3_element(code, sizeof code, "Code", (const char *)a->body, a->len).code == E_OK;
+}
+
 static err put_commit(struct store_put *base)
 {
     struct s3_put *p = (struct s3_put *)base;
     S3_ANSWER a = { 0 };
-    char code[64];
     if (p->spent) FAIL(E_STATE, "the object %s was committed before", p->name);
     p->spent = true;
     TRY(name_is_free(p));
+    err e;
     if (p->upload[0]) {
         TRY(part_send(p));
-        TRY(complete(&a, p));
-        /* This request may fail under a status of 200. */
-        if (a.status == 200 && s3_element(code, sizeof code, "Code", (const char *)a.body, a.len).code == E_OK)
-            FAIL(E_IO, "s3: completing the upload of %s: %s", p->name, code);
+        e = complete(&a, p);
     } else {
-        TRY(s3_call(&a, &p->s->bucket, &(struct s3_ask){ .method = "PUT", .key = p->key, .header = "If-None-Match: *",
-                                                         .body = p->used ? (const void *)p->buffer : "", .body_len = p->used }));
+        e = s3_call(&a, &p->s->bucket, &(struct s3_ask){ .method = "PUT", .key = p->key, .header = "If-None-Match: *",
+                                                         .body = p->used ? (const void *)p->buffer : "", .body_len = p->used });
     }
-    if (a.tries > 1 && (a.status == 409 || a.status == 412 || a.status == 404)) TRY(ours_stands(p));
-    else if (a.status < 200 || a.status > 299) return s3_refused(&a, p->name);
+    /* No clear yes (a completion may fail under a status of 200): what stands there tells. */
+    if (e.code || a.status < 200 || a.status > 299 || says_error(&a)) {
+        err there = ours_stands(p);
+        if (there.code) return e.code ? e : there.code == E_ABSENT ? s3_refused(&a, p->name) : there;
+    }
     p->upload[0] = '\0';
     return OK;
 }

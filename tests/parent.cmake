@@ -6,6 +6,8 @@ if(TARGET hf_seal_rig)
   hf_unit(unit_parent_seal SOURCES unit_parent_seal.c LIBS hf_parent hf_seal_rig hf_support)
 endif()
 hf_unit(unit_parent_config SOURCES unit_parent_config.c LIBS hf_parent hf_support)
+hf_unit(unit_parent_s3 SOURCES unit_parent_s3.c LIBS hf_parent hf_support)
+hf_unit(unit_parent_many SOURCES unit_parent_many.c LIBS hf_store_double hf_support)
 hf_unit(unit_parent_prune SOURCES unit_parent_prune.c LIBS hf_parent hf_support)
 hf_unit(crash_parent_store SOURCES crash_parent_store.c LIBS hf_parent hf_seal_rig WRAP openat write fsync renameat renameat2 unlinkat TIMEOUT 300)
 hf_unit(fault_parent SOURCES fault_parent.c LIBS hf_store_double hf_faults WRAP ${HF_FAULT_WRAP})
@@ -14,6 +16,11 @@ foreach(part parent holdfast)
   add_test(NAME system_${part} COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/system/test_${part}.py $<TARGET_FILE:holdfast>)
   set_tests_properties(system_${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180 ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR}")
 endforeach()
+
+# Against a real S3 server, which npm brings.
+add_test(NAME system_s3 COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/system/test_s3.py $<TARGET_FILE:holdfast>)
+set_tests_properties(system_s3 PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS native
+  ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_BUILD=${PROJECT_BINARY_DIR}")
 
 # Images against a model of the format; documents against the published ones.
 foreach(part eif verify witness)

@@ -231,12 +231,38 @@ START_TEST(property_synced_bytes_survive)
 }
 END_TEST
 
+/* Bytes are looked at where they lie, as they are now; what cannot show them reads. */
+START_TEST(a_look)
+{
+    static uint8_t room[4096];
+    const uint8_t *p = NULL;
+    FD fd = memfd_create("blk", MFD_CLOEXEC);
+    ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
+    BLK b = NULL;
+    ASSERT_OK(blk_from_fd(&b, &fd));
+    ASSERT_OK(b->write_at(b, "one", 3, 65536));
+    ASSERT_OK(blk_look(&p, b, room, sizeof room, 65536));
+    ck_assert(p != room && memcmp(p, "one", 3) == 0);
+    ASSERT_OK(b->write_at(b, "two", 3, 65536));
+    ck_assert_mem_eq(p, "two", 3);
+    ASSERT_CODE(blk_look(&p, b, room, sizeof room, (1 << 20) - 4095), E_LIMIT);
+    ASSERT_CODE(blk_look(&p, b, room, sizeof room, UINT64_MAX - 10), E_LIMIT);
+    struct blk_power power = { 0 };
+    BLK m = NULL;
+    ASSERT_OK(blk_volatile(&m, 8192, &power));
+    ASSERT_OK(m->write_at(m, "three", 5, 4096));
+    ASSERT_OK(blk_look(&p, m, room, sizeof room, 4096));
+    ck_assert(p == room && memcmp(p, "three", 5) == 0);
+    ASSERT_CODE(blk_look(&p, m, room, sizeof room, 4097), E_LIMIT);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return CHECK_SUITE("core/blk", a_file_is_storage, other_things_are_no_storage, a_file_that_shrinks_is_an_error,
                        holes_of_a_file_are_known, memory_is_storage, a_cut_tears_the_last_kept_write,
                        the_power_goes_out_when_asked, a_fault_strikes_the_call_it_names,
-                       property_synced_bytes_survive);
+                       property_synced_bytes_survive, a_look);
 }
 
 CHECK_MAIN(suite)

@@ -307,9 +307,10 @@ START_TEST(enclaves_client)
     size_t n;
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ASSERT_OK(parent_config_parse(&s.conf, "test", ""));
-    snprintf(s.conf.stores, sizeof s.conf.stores, "%s/store", dir);
+    snprintf(s.conf.store_dir, sizeof s.conf.store_dir, "%s/store", dir);
+    strcpy(s.conf.stores, s.conf.store_dir);
     STORE_BACKEND made = NULL;
-    ASSERT_OK(store_dir_open(&made, s.conf.stores, true));
+    ASSERT_OK(store_dir_open(&made, s.conf.store_dir, true));
     for (size_t i = 0; i < sizeof object; i++) object[i] = (uint8_t)(i * 31 >> 3);
 
     pid_t pid = serve(&s, fds);

@@ -77,7 +77,7 @@ static void seal_once(void *self)
     const bool first = seal_generation(w->sealer) == 0;
     w->longest = 0;
     w->sink->sent = 0;
-    must(seal_write_live(w->sealer, &r, w->image, &gate, first ? record : NULL, sizeof record, 1));
+    must(seal_write_live(w->sealer, &r, w->image, first ? NULL : &gate, first ? record : NULL, sizeof record, 1));
 }
 
 static void sealer_new(struct work *w)

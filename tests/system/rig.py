@@ -77,7 +77,7 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info"}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": ""}
         self.options.update(options or {})
         self.starts = 0
 
@@ -112,7 +112,8 @@ class Rig:
             self.until(lambda port=port: listening(port), p.name, p)
 
     # -- the parent -----------------------------------------------------------
-    def start_parent(self, store="store"):
+    def start_parent(self, store="store", stores=None):
+        """`stores`: lines of [store] instead of the folder."""
         os.makedirs(self.path(store), exist_ok=True)
         text = f"""[parent]
 listen = tcp:127.0.0.1:{self.port}
@@ -120,7 +121,7 @@ enclave = unix:{self.path('web.sock')}
 link = unix:{self.path('link.sock')}
 egress = kms.{REGION}.amazonaws.com:443=127.0.0.1:{self.kms_port}, 169.254.169.254:80=127.0.0.1:{self.imds_port}
 [store]
-dir = {self.path(store)}
+{stores or "dir = " + self.path(store)}
 """
         with open(self.path("parent.ini"), "w") as f:
             f.write(text)
@@ -158,6 +159,7 @@ size_max = {o['size_max']}
 interval = {o['interval']}
 [judge]
 count = {o['judges']}
+{o['judge']}
 [log]
 level = {o['level']}
 """
@@ -308,14 +310,19 @@ def spend(script_pubkey, script=LEAF_TRUE, path="", value=100000, vout=0, parity
         "backup_merkle_roots": {}}
 
 
+def parity(model, root):
+    """The first byte of a control block, in hex, of a tree with this root under INTERNAL."""
+    x = bytes.fromhex(INTERNAL)
+    tweak = int.from_bytes(model.tagged("TapTweak", x + root), "big")
+    point = model.point_add(model.lift_x(int.from_bytes(x, "big")), model.point_mul(tweak, model.G))
+    return bytes([0xc0 | point[1] & 1]).hex()
+
+
 def two_leaf_tree(model, first, second):
     """A tree over two scripts. Returns (root, control block for `first`), both hex."""
     a, b = model.leaf_hash(bytes.fromhex(first)), model.leaf_hash(bytes.fromhex(second))
     root = model.tree_root([a, b])
-    x = bytes.fromhex(INTERNAL)
-    tweak = int.from_bytes(model.tagged("TapTweak", x + root), "big")
-    point = model.point_add(model.lift_x(int.from_bytes(x, "big")), model.point_mul(tweak, model.G))
-    return root.hex(), bytes([0xc0 | point[1] & 1]).hex() + INTERNAL + b.hex()
+    return root.hex(), parity(model, root) + INTERNAL + b.hex()
 
 
 def spend_tree(control, script, script_pubkey, items=(), vout=0, value=100000):

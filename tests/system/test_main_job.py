@@ -147,6 +147,24 @@ class MainJob(unittest.TestCase):
         out = self.rig.holdfast("sign", "--dry-run", *url, self.rig.path("dry.json"), "--json")
         self.assertEqual(json.loads(out.stdout)["valid"], True)
 
+    def test_a_cap_of_the_configuration(self):
+        """What the measured configuration allows a script, the two opcodes of its output among it, and the refusal says how much."""
+        rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "judge": "opcodes = 5"})
+        self.addCleanup(rig.close)
+        rig.simulator()
+        rig.start_parent()
+        rig.start_enclave()
+        self.assertEqual(rig.setup()[0], 200, rig.enclave.text())
+        key = bytes.fromhex(rig.status()["public_key"])
+        for script, good in (("616151", True), ("61616151", False)):
+            leaf = model.leaf_hash(bytes.fromhex(script))
+            request = r.spend("5120" + model.emulated_key(key, leaf).hex(), script=script, parity=r.parity(model, leaf))
+            for path in ("/verify", "/verify-and-sign"):
+                code, _, body = rig.request("POST", path, request)
+                self.assertEqual(code, 200 if good else 400, body)
+                if not good:
+                    self.assertIn("CAP_OPCODES: the scripts use more than 5 opcodes", json.loads(body)["error"])
+
     def test_the_book_has_what_was_signed_and_refused(self):
         before = json.loads(self.rig.get("/requests?limit=1")[2])["total"]
         self.signs(r.spend(self.spk()))

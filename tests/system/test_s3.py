@@ -1,241 +1,244 @@
 #!/usr/bin/env python3
-"""Stores in an S3-compatible server (npm's s3rver, fetched into the build folder; it has no conditional puts, so the rule of
-claims is what is tried there), through a proxy of ours that throttles, breaks off and counts; and in a double for what that server cannot do."""
-import http.client
-import http.server
-import json
+"""The parent's store in a real S3 server (s3rver from npm, see s3_rig.py), by way of the enclave's link."""
 import os
 import shutil
-import socketserver
+import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
-import bip341_verify as model
-import rig as r
-import s3_double
+sys.path.insert(0, HERE)
+import parent_rig
+import s3_rig
+from parent_rig import DONE, ERROR, E_STATE, GET, HEAD, HEAD_GET, HEAD_PUT, LIST, LISTED, Case, var
 
-BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
-DRIVE = os.path.join(BUILD, "tests", "s3_drive")
-SERVER = "s3rver@3.7.1"
+MIB = 1 << 20
 
 
-def fetch():
-    """The folder that has s3rver, or None and why not."""
-    folder = os.path.join(BUILD, "tests", "s3rver")
-    if not shutil.which("npm") or not shutil.which("node"):
-        return None, "npm or node is not installed"
-    if not os.path.isdir(os.path.join(folder, "node_modules", "s3rver")):
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "package.json"), "w") as f:
-            f.write('{"private": true}')
-        out = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", SERVER], cwd=folder, capture_output=True, text=True, timeout=240)
-        if out.returncode:
-            shutil.rmtree(os.path.join(folder, "node_modules"), ignore_errors=True)
-            return None, "npm cannot fetch s3rver: " + out.stderr.strip()[-200:]
-    return folder, ""
-
-
-class Proxy(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """Passes requests on; `trouble(method, path)` may say 503 (SlowDown), or "cut": the answer is lost after the request got through."""
-    daemon_threads = True
-
-    def __init__(self, port):
-        self.target, self.trouble, self.seen = port, lambda method, path: None, []
-        super().__init__(("127.0.0.1", 0), Relay)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-class Relay(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def relay(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.seen.append((self.command, self.path))
-        what = self.server.trouble(self.command, self.path)
-        if what == 503:
-            self.close_connection = True
-            text = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>slow</Message></Error>"
-            self.send_response(503)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-            return
-        con = http.client.HTTPConnection("127.0.0.1", self.server.target, timeout=60)
-        con.request(self.command, self.path, body, dict(self.headers))
-        answer = con.getresponse()
-        data = answer.read()
-        if what == "cut":
-            self.close_connection = True
-            return
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "connection", "content-length", "date", "server"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", answer.getheader("Content-Length") if self.command == "HEAD" and answer.getheader("Content-Length") else str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-        con.close()
-
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = relay
-
-    def log_message(self, *args):
-        pass
-
-
-class S3(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder, why = fetch()
-        if not cls.folder:
-            raise unittest.SkipTest(why)
-        print("server: npm " + SERVER, file=sys.stderr)
+class S3(Case):
+    conditional = False
+    beside = ""                        # other stores, as text before the S3 one
+    durable = 0
 
     def setUp(self):
-        self.dir = tempfile.mkdtemp(prefix="holdfast-s3-")
-        self.addCleanup(shutil.rmtree, self.dir, True)
-        self.port = r.free_port()
-        self.start_server()
-        self.addCleanup(self.stop_server)
-        self.proxy = Proxy(self.port)
-        self.addCleanup(self.proxy.server_close)
-        self.addCleanup(self.proxy.shutdown)
-        os.environ.update(AWS_ACCESS_KEY_ID="S3RVER", AWS_SECRET_ACCESS_KEY="S3RVER", AWS_REGION="us-east-1")
-        self.name = f"s3:http://127.0.0.1:{self.proxy.server_address[1]}/bucket/some/place"
+        os.environ.update(AWS_ACCESS_KEY_ID=s3_rig.ACCESS, AWS_SECRET_ACCESS_KEY=s3_rig.SECRET)
+        self.bucket = parent_rig.tempfile.mkdtemp(prefix="hf-s3-")
+        self.addCleanup(shutil.rmtree, self.bucket)
+        self.s3 = s3_rig.Server(self.bucket)
+        self.addCleanup(self.s3.close)
+        self.door = s3_rig.Door(self.s3, self.conditional)
+        self.addCleanup(self.door.close)
+        super().setUp()
 
-    def start_server(self):
-        self.server = subprocess.Popen(["node", os.path.join(self.folder, "node_modules", "s3rver", "bin", "s3rver.js"), "-d", os.path.join(self.dir, "data"),
-                                        "-a", "127.0.0.1", "-p", str(self.port), "--silent", "--configure-bucket", "bucket"],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(300):
-            if r.listening(self.port):
-                return
-            time.sleep(0.1)
-        raise r.Failure("s3rver does not listen")
+    def begin(self):
+        self.name = f"s3:http://127.0.0.1:{self.door.port}/vault/some/where"
+        self.folder = os.path.join(self.dir, "folder")
+        self.store = self.name if not self.beside else f"\ndurable = {self.durable}\nstore = {self.beside.format(self.folder)}, {self.name}"
+        super().begin()
 
-    def stop_server(self):
-        self.server.kill()
-        self.server.wait()
+    def tearDown(self):
+        super().tearDown()
+        self.assertEqual(self.door.badly_signed, 0)
 
-    def drive(self, *words, code=0):
-        out = subprocess.run([DRIVE, self.name, *words], capture_output=True, text=True, timeout=240)
-        self.assertEqual(out.returncode, code, out.stdout + out.stderr)
-        return out
+    def set_head(self, link, expected, new):
+        return link.ask(HEAD_PUT, var(expected) + var(new))
 
-    def double(self, conditional):
-        bucket = s3_double.Bucket(conditional)
-        self.addCleanup(bucket.server_close)
-        self.addCleanup(bucket.shutdown)
-        self.name = f"s3:http://127.0.0.1:{bucket.server_address[1]}/bucket/p"
-        return bucket
+    def head(self, link):
+        kind, body = link.ask(HEAD_GET)
+        self.assertEqual(kind, HEAD, body)
+        return body[5:] if body[0] else b""
 
-    def test_objects(self):
-        self.drive("objects", "900")          # s3rver answers 500 to a listing of more than one page
-        posts = [path for method, path in self.proxy.seen if method == "POST"]
-        self.assertTrue(any(path.endswith("?uploads=") or path.endswith("?uploads") for path in posts), "no multipart upload was seen")
-        self.assertTrue(all("/bucket/some/place/" in path or path.startswith("/bucket?") or path.startswith("/bucket/?") for _, path in self.proxy.seen))
+    def listed(self, link):
+        kind, body = link.ask(LIST)
+        self.assertEqual(kind, LISTED, body)
+        return struct.unpack("<I", body[:4])[0]
 
-    def test_head(self):
-        self.assertIn("has no conditional puts", self.drive("head").stderr)
+    def failed(self, answer, *codes):
+        self.assertEqual(answer[0], ERROR, answer)
+        if codes:
+            self.assertIn(answer[1][0], codes)
 
-    def test_many_pages(self):
-        self.double(True)
-        self.drive("objects", "1100")
 
-    def test_writers_that_race(self):
-        """On a double: s3rver itself dies of concurrent deletes."""
-        for conditional in (False, True):
-            with self.subTest(conditional=conditional):
-                self.double(conditional)
-                self.assertIn("has conditional puts" if conditional else "has no conditional puts", self.drive("head").stderr)
-                self.double(conditional)
-                self.race()
+class Objects(S3):
+    def test_small_large_and_taken(self):
+        link = self.link()
+        for size in (1, 70000, 16 * MIB, 16 * MIB + 1, 40 * MIB):
+            data = os.urandom(size)
+            self.assertEqual(link.put(b"o-%d" % size, data)[0], DONE)
+            self.assertEqual(link.get(b"o-%d" % size), data)
+        self.assertEqual(self.door.count(r"PUT .*partNumber=3.*"), 1, "40 MiB go in three parts")
+        self.assertEqual(self.door.count(r"POST .*o-40960\b"), 0)
+        self.assertEqual(self.listed(link), 5)
+        self.failed(link.put(b"o-1", b"other"), E_STATE)
+        self.assertEqual(len(link.get(b"o-1")), 1)
+        self.failed(link.get(b"absent"))
+        # Given up inside an upload: nothing stays.
+        self.failed(link.put(b"left", b"x" * 40 * MIB, total=1))
+        self.failed(link.get(b"left"))
+        self.assertEqual(self.door.count(r"DELETE .*left\?uploadId="), 1)
 
-    def race(self):
-        writers = [subprocess.Popen([DRIVE, self.name, "race", "6"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-        taken = []
-        for w in writers:
-            out, said = w.communicate(timeout=200)
-            self.assertEqual(w.returncode, 0, said)
-            taken += [int(n) for n in out.split()]
-        self.assertEqual(sorted(taken), list(range(1, 19)), "a number was taken twice, or not at all")
+    def test_more_than_a_page(self):
+        link = self.link()
+        for i in range(1105):
+            self.assertEqual(link.put(b"n-%05d" % i, b"%d" % i)[0], DONE)
+        before = self.door.count("continuation-token")
+        self.assertEqual(self.listed(link), 1105)
+        self.assertEqual(self.door.count("continuation-token") - before, 1)
+        out = subprocess.run([parent_rig.PROGRAM[0], "backups", "--json", "--store", self.name], capture_output=True, text=True)
+        self.assertIn('"objects":1105', out.stdout, out.stderr)
 
-    def test_throttled_and_cut_off(self):
-        """Every third request is told to slow down, and the answers of some are lost: nothing is done twice."""
-        lock, calls = threading.Lock(), [0]
+    def test_server_killed_inside_an_upload(self):
+        link = self.link(hello=False)
+        link.s.settimeout(120)
+        self.assertEqual(link.hello()[0], parent_rig.READY)
+        link.send(parent_rig.PUT, var(b"cut"))
+        for _ in range(20):
+            link.send(parent_rig.DATA, b"a" * MIB)
+        deadline = time.monotonic() + 20
+        while not self.door.count(r"PUT .*partNumber=1") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.s3.kill()
+        for _ in range(20):
+            link.send(parent_rig.DATA, b"b" * MIB)
+        self.failed(link.ask(parent_rig.PUT_END, struct.pack("<Q", 40 * MIB)))
+        self.s3.start()
+        self.failed(link.get(b"cut"))
+        self.assertEqual(link.put(b"cut", b"whole")[0], DONE)
+        self.assertEqual(link.get(b"cut"), b"whole")
 
-        def trouble(method, path):
-            with lock:
-                calls[0] += 1
-                return 503 if calls[0] % 3 == 0 else "cut" if calls[0] % 10 == 1 else None
-        self.proxy.trouble = trouble
-        self.drive("head")
+    def test_throttled_dropped_and_unheard(self):
+        link = self.link()
+        link.s.settimeout(90)
+        self.door.fault("slow", 2, "PUT .*slow")
+        began = time.monotonic()
+        self.assertEqual(link.put(b"slow", b"1")[0], DONE)
+        self.assertGreaterEqual(time.monotonic() - began, 2, "the server's Retry-After of 1 s is kept, twice")
+        self.door.fault("drop", 2, "PUT .*dropped")
+        self.assertEqual(link.put(b"dropped", b"2")[0], DONE)
+        self.assertEqual(self.door.count("PUT .*dropped"), 3)
+        self.door.fault("unheard", 1, "PUT .*unheard")
+        self.assertEqual(link.put(b"unheard", b"3")[0], DONE)
+        self.door.fault("unheard", 1, r"POST .*big\?uploadId")
+        big = os.urandom(17 * MIB)
+        self.assertEqual(link.put(b"big", big)[0], DONE)
+        self.door.fault("drop", 1, "GET .*big")
+        self.assertEqual(link.get(b"big"), big)
+        self.door.fault("slow", 1000, "PUT .*never")
+        self.failed(link.put(b"never", b"4"))
+        self.assertEqual(self.door.count("PUT .*never"), 7)
+        self.failed(link.get(b"never"))
 
-    def test_no_keys(self):
-        """Without credentials nothing is asked of anybody but the instance, which there is not."""
-        env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        env["AWS_EC2_METADATA_DISABLED"] = "true"
-        out = subprocess.run([DRIVE, self.name, "head"], capture_output=True, text=True, timeout=60, env=env)
+    def test_wrong_keys_are_told_and_not_logged(self):
+        secret = "wrong-secret-of-this-test"
+        env = dict(os.environ, AWS_SECRET_ACCESS_KEY=secret)
+        out = subprocess.run([parent_rig.PROGRAM[0], "backups", "--store", self.name], capture_output=True, text=True, env=env)
         self.assertEqual(out.returncode, 1)
-        self.assertNotIn("S3RVER", out.stderr)
+        self.assertIn("credentials", out.stderr)
+        self.assertNotIn(secret, out.stderr + out.stdout)
+        keys = os.path.join(self.dir, "keys")
+        with open(keys, "w") as f:
+            f.write(f"[default]\naws_access_key_id = {s3_rig.ACCESS}\naws_secret_access_key = {s3_rig.SECRET}\n")
+        ini = os.path.join(self.dir, "keys.ini")
+        with open(ini, "w") as f:
+            f.write(f"[store]\nstore = s3:vault/some/where\n[s3]\nendpoint = http://127.0.0.1:{self.door.port}\ncredentials = {keys}\n")
+        for mode, code in ((0o644, 1), (0o600, 0)):
+            os.chmod(keys, mode)
+            out = subprocess.run([parent_rig.PROGRAM[0], "backups", "--config", ini], capture_output=True, text=True, env=env)
+            self.assertEqual(out.returncode, code, out.stderr)
+        self.door.badly_signed = 0
 
-    def test_a_service_with_two_stores(self):
-        """A folder and a bucket; the bucket's server dies and comes back; then the folder is lost."""
-        rig = r.Rig(BUILD, options={"judges": "1", "size": "16M", "interval": "0s"})
-        self.addCleanup(rig.close)
-        rig.simulator()
-        rig.start_parent()
-        rig.parent.stop()
-        self.parent(rig, f"store = dir:{rig.path('here')}, {self.name}\ndurable = 1")
-        rig.start_enclave()
-        self.assertEqual(rig.setup()[0], 200, rig.enclave.text())
-        key = rig.status()["public_key"]
-        request = r.spend("5120" + model.emulated_key(bytes.fromhex(key), model.leaf_hash(b"\x51")).hex())
-        self.assertEqual(rig.sign(request)[0], 200)
-        self.assertEqual(rig.seal()[0], 200)
-        self.stop_server()
-        self.assertEqual(rig.sign(request)[0], 200)
-        self.assertEqual(rig.seal()[0], 200, "one store is enough here")
-        generation = rig.status()["disk"]["generation"]
-        self.start_server()
-        rig.until(lambda: self.newest(rig) == generation, "the bucket to be brought up", seconds=100)
-        verdicts = json.loads(rig.holdfast("backup", "verify", "--store", self.name, "--json").stdout)["generations"]
-        self.assertEqual({g["verdict"] for g in verdicts}, {"whole"})
-        history = json.loads(rig.get("/requests")[2])
-        rig.kill_enclave()
-        rig.parent.stop()
-        shutil.rmtree(rig.path("here"))
-        self.parent(rig, f"store = {self.name}")
-        rig.start_enclave()
-        rig.wait_phase("serving")
-        self.assertEqual(rig.status()["public_key"], key)
-        self.assertEqual(json.loads(rig.get("/requests")[2]), history)
-        self.assertEqual(rig.seal()[0], 200)
-        copy = rig.path("copy")
-        rig.holdfast("backup", "copy", copy, "--store", self.name)
-        rig.holdfast("backup", "verify", "--store", f"dir:{copy}")
 
-    def newest(self, rig):
-        out = rig.holdfast("backups", "--store", self.name, "--json", check=False)
-        return max((g["generation"] for g in json.loads(out.stdout).get("generations", [])), default=0) if out.returncode == 0 else 0
+class Head(S3):
+    def test_moves_and_refuses(self):
+        link = self.link()
+        self.assertEqual(self.head(link), b"")
+        self.assertEqual(self.set_head(link, b"", b"one")[0], DONE)
+        self.failed(self.set_head(link, b"", b"two"), E_STATE)
+        self.assertEqual(self.set_head(link, b"one", b"two")[0], DONE)
+        self.assertEqual(self.head(link), b"two")
+        self.assertIn("has conditional puts" if self.conditional else "has no conditional puts", self.log_text())
+        self.assertEqual(self.listed(link), 0, "claims are no objects")
 
-    def parent(self, rig, store):
-        with open(rig.path("parent.ini")) as f:
-            text = f.read()
-        text = text[:text.index("[store]")] + "[store]\n" + store + "\n"
-        with open(rig.path("parent.ini"), "w") as f:
-            f.write(text)
-        rig.parent = rig.start("parent", rig.program("holdfast"), "run", "--config", rig.path("parent.ini"))
-        rig.until(lambda: r.listening(rig.port), "the parent", rig.parent)
+    def test_race(self):
+        links = [self.link(), self.link()]
+        for one in links:
+            one.s.settimeout(60)
+        present = b""
+        for turn in range(6):
+            new, answers = [b"%d-%d" % (turn, i) for i in range(2)], [None, None]
+
+            def work(i, present=present, new=new, answers=answers):
+                answers[i] = self.set_head(links[i], present, new[i])
+            threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            won = [i for i in range(2) if answers[i][0] == DONE]
+            self.assertEqual(len(won), 1, answers)
+            self.failed(answers[1 - won[0]], E_STATE)
+            present = new[won[0]]
+            self.assertEqual(self.head(links[0]), present)
+
+    def test_unheard_head(self):
+        link = self.link()
+        link.s.settimeout(60)
+        self.assertEqual(self.set_head(link, b"", b"one")[0], DONE)
+        for kind in ("unheard", "drop", "slow"):
+            self.door.fault(kind, 1, "PUT .*/head$")
+            self.assertEqual(self.set_head(link, self.head(link), kind.encode())[0], DONE)
+            self.assertEqual(self.head(link), kind.encode())
+        self.assertEqual(self.door.count("PUT .*/claims/") - 1, self.door.count("DELETE .*/claims/"),
+                         "every claim is taken back; one was put twice, to see what the server knows")
+
+
+class HeadConditional(Head):
+    conditional = True
+
+
+class Two(S3):
+    """A folder beside the bucket; what is in them is no head of ours here, so nothing can be caught up from it."""
+    beside = "dir:{}"
+    durable = 1
+
+    def test_one_fails(self):
+        link = self.link()
+        link.s.settimeout(120)
+        data = os.urandom(100000)
+        self.assertEqual(link.put(b"first", data)[0], DONE)
+        self.assertEqual(self.set_head(link, b"", b"one")[0], DONE)
+        self.assertEqual(self.door.count("PUT .*objects/first"), 1)
+        self.s3.kill()
+        self.assertEqual(link.put(b"second", data)[0], DONE)
+        self.assertIn("stores: s3:", self.log_text())
+        os.unlink(os.path.join(self.folder, "objects", "first"))
+        self.s3.start()
+        self.assertEqual(link.get(b"first"), data, "the second store has it")
+
+    def test_a_head_in_both(self):
+        link = self.link()
+        self.assertEqual(self.set_head(link, b"", b"one")[0], DONE)
+        self.failed(self.set_head(link, b"", b"two"), E_STATE)
+        with open(os.path.join(self.folder, "head"), "rb") as f:
+            self.assertEqual(f.read(), b"one")
+        self.assertEqual(self.door.count("PUT .*/head$"), 1)
+
+
+class TwoOfTwo(Two):
+    durable = 0
+
+    def test_one_fails(self):
+        link = self.link()
+        link.s.settimeout(120)
+        self.s3.kill()
+        self.failed(link.put(b"second", b"x"))
+        self.s3.start()
+        self.assertEqual(link.put(b"third", b"x")[0], DONE)
+
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    print("S3 server: " + s3_rig.install() + "; conditional puts by the test's own door", flush=True)
+    parent_rig.main(__doc__)
