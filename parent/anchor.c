@@ -157,7 +157,7 @@ static err on_end(struct run *r, size_t i)
         w->stage = WAITING;
     }
     if (anchor_passing(v.word)) {
-        const unsigned doubled = w->tries > 5 ? AGAIN_MOST_MS : AGAIN_FIRST_MS << (w->tries - 1);
+        const unsigned doubled = (unsigned)AGAIN_FIRST_MS << (w->tries > 5 ? 5 : w->tries - 1);
         w->again = now_ms() + (doubled < AGAIN_MOST_MS ? doubled : AGAIN_MOST_MS);
         w->stage = WAITING;
     }
