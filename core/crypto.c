@@ -247,6 +247,68 @@ err gcm_unseal(struct gcm *g, uint8_t *out, const uint8_t tag[static 16], const 
     FAIL(E_AUTH, "a sealed message of %zu bytes is not authentic", n);
 }
 
+static void pkey_free(EVP_PKEY **k)
+{
+    EVP_PKEY_free(*k);
+}
+#define PKEY __attribute__((cleanup(pkey_free))) EVP_PKEY *
+
+static void md_ctx_free(EVP_MD_CTX **c)
+{
+    EVP_MD_CTX_free(*c);
+}
+#define MD_CTX __attribute__((cleanup(md_ctx_free))) EVP_MD_CTX *
+
+static err ed25519_of_bytes(EVP_PKEY **out, const uint8_t seed[static 32])
+{
+    *out = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, 32);
+    if (!*out)
+        CRYPTO_FAIL("no Ed25519 key");
+    return OK;
+}
+
+static err sign_with(uint8_t out[static 64], EVP_PKEY *key, const void *message, size_t n)
+{
+    size_t len = 64;
+    MD_CTX c = EVP_MD_CTX_new();
+    if (!c || !EVP_DigestSignInit(c, NULL, NULL, NULL, key) || !EVP_DigestSign(c, out, &len, message, n) || len != 64)
+        CRYPTO_FAIL("no Ed25519 signature");
+    return OK;
+}
+
+err ed25519_public(uint8_t out[static 32], const secret *key)
+{
+    size_t len = 32;
+    PKEY k = NULL;
+    MUST(secret_len(key) == 32);
+    TRY(ed25519_of_bytes(&k, secret_peek(key)));
+    if (!EVP_PKEY_get_raw_public_key(k, out, &len) || len != 32)
+        CRYPTO_FAIL("no Ed25519 public key");
+    return OK;
+}
+
+err ed25519_sign(uint8_t out[static 64], const secret *key, const void *message, size_t n)
+{
+    PKEY k = NULL;
+    MUST(secret_len(key) == 32);
+    TRY(ed25519_of_bytes(&k, secret_peek(key)));
+    return sign_with(out, k, message, n);
+}
+
+/* RFC 8032, section 7.1, test 1. Also fetches what signing needs. */
+static err check_ed25519(void)
+{
+    static const uint8_t seed[32] = { 0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+                                      0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60 };
+    static const uint8_t want[8] = { 0xe5, 0x56, 0x43, 0x00, 0xc3, 0x60, 0xac, 0x72 };
+    uint8_t out[64];
+    PKEY k = NULL;
+    TRY(ed25519_of_bytes(&k, seed));
+    TRY(sign_with(out, k, "", 0));
+    MUST(memcmp(out, want, sizeof want) == 0);
+    return OK;
+}
+
 /* RFC 5869 test case 1. */
 static err check_hkdf(void)
 {
@@ -311,5 +373,6 @@ err crypto_warm_up(void)
     mem_wipe(private_random, sizeof private_random);
     TRY(check_digests());
     TRY(check_hkdf());
+    TRY(check_ed25519());
     return check_gcm();
 }

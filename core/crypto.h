@@ -22,6 +22,10 @@ err hkdf_sha256(secret **out, size_t len, const secret *ikm,
 /* HMAC-SHA256 under a secret key, over pieces. */
 err secret_hmac_sha256(uint8_t out[static 32], const secret *key, const struct bytes *pieces, size_t count);
 
+/* Ed25519 (RFC 8032) with the 32-byte secret key (its seed) in the arena. Fails: E_MEMORY. */
+err ed25519_public(uint8_t out[static 32], const secret *key);
+err ed25519_sign(uint8_t out[static 64], const secret *key, const void *message, size_t n);
+
 /* AES-256-GCM (NIST SP 800-38D), 96-bit nonce, 128-bit tag, for many messages
  * under one key: a key schedule is made once. `in` and `out` may be the same. At most
  * 2^31 - 1 bytes in one call. The caller never uses a nonce twice. Fails: E_LIMIT, E_MEMORY. */

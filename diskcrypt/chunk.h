@@ -23,7 +23,8 @@ enum {
     SERVICE_ID      = 32,
     SALT            = 32,
     PACK_HEAD       = 100,
-    FORMAT_VERSION  = 1,              /* of pack, manifest and head                         */
+    FORMAT_VERSION  = 1,              /* of pack and manifest                               */
+    HEAD_VERSION    = 2,              /* names the log, too                                 */
     OBJECT_NAME     = 40              /* longest name made here, with its NUL               */
 };
 

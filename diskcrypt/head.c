@@ -28,10 +28,17 @@ static bool record_name_fits(const char *name)
     return strlen(name) == 7 + 16 && memcmp(name, "record-", 7) == 0 && hex_digits(name + 7, 16);
 }
 
+static bool log_name_fits(const char *name)
+{
+    return strlen(name) == 37 && memcmp(name, "log-", 4) == 0 && hex_digits(name + 4, 16) && name[20] == '-' && hex_digits(name + 21, 16);
+}
+
 static err head_check(const struct head *h)
 {
+    if (h->log[0] ? !log_name_fits(h->log) : !chunk_is_zero(h->log_sha256, 32))
+        FAIL(E_FORMAT, "a head of generation %llu names a wrong log segment", (unsigned long long)h->generation);
     if (h->generation == 0) {
-        if (h->manifest[0] || h->record[0] || !chunk_is_zero(h->manifest_sha256, 32) || !chunk_is_zero(h->record_sha256, 32))
+        if (h->manifest[0] || h->record[0] || h->log[0] || !chunk_is_zero(h->manifest_sha256, 32) || !chunk_is_zero(h->record_sha256, 32))
             FAIL(E_FORMAT, "a head of generation 0 that names objects");
         return OK;
     }
@@ -48,7 +55,7 @@ err head_build(uint8_t out[static LINK_HEAD_MAX], size_t *len, const struct head
     TRY(head_check(h));
     struct wr w = wr_of(out, LINK_HEAD_MAX);
     wr_bytes(&w, head_magic, sizeof head_magic);
-    wr_u32(&w, FORMAT_VERSION);
+    wr_u32(&w, HEAD_VERSION);
     wr_bytes(&w, h->service, sizeof h->service);
     wr_u32(&w, h->epoch);
     wr_u64(&w, h->generation);
@@ -56,6 +63,8 @@ err head_build(uint8_t out[static LINK_HEAD_MAX], size_t *len, const struct head
     wr_bytes(&w, h->manifest_sha256, sizeof h->manifest_sha256);
     wr_var(&w, h->record, strlen(h->record));
     wr_bytes(&w, h->record_sha256, sizeof h->record_sha256);
+    wr_var(&w, h->log, strlen(h->log));
+    wr_bytes(&w, h->log_sha256, sizeof h->log_sha256);
     TRY(wr_end(&w, "a head"));
     *len = w.len;
     return OK;
@@ -81,8 +90,8 @@ err head_parse(struct head *out, const void *p, size_t n)
     if (!magic || memcmp(magic, head_magic, sizeof head_magic) != 0)
         FAIL(E_FORMAT, "not a head");
     uint32_t version = rd_u32(&r);
-    if (version != FORMAT_VERSION)
-        FAIL(E_FORMAT, "a head of format %u: this program knows format %d", version, FORMAT_VERSION);
+    if (version != HEAD_VERSION)
+        FAIL(E_FORMAT, "a head of format %u: this program knows format %d", version, HEAD_VERSION);
     rd_copy(&r, h.service, sizeof h.service);
     h.epoch = rd_u32(&r);
     h.generation = rd_u64(&r);
@@ -90,6 +99,8 @@ err head_parse(struct head *out, const void *p, size_t n)
     rd_copy(&r, h.manifest_sha256, sizeof h.manifest_sha256);
     name_from(&r, h.record);
     rd_copy(&r, h.record_sha256, sizeof h.record_sha256);
+    name_from(&r, h.log);
+    rd_copy(&r, h.log_sha256, sizeof h.log_sha256);
     TRY(rd_end(&r, "a head"));
     TRY(head_check(&h));
     *out = h;

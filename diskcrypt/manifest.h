@@ -1,7 +1,7 @@
 /* manifest.h - the table of contents of one sealed generation, and the head.
  *
  *   manifest = clear header || AES-256-GCM ciphertext of the entries || tag
- *   head     = the one small record that says which manifest is the present one
+ *   head     = the one small record that says which manifest, record and log are the present ones
  *
  * The clear header (parsed here, without a key) names every pack the generation
  * needs, so that the parent can prune and check completeness. It is associated
@@ -35,7 +35,7 @@ struct manifest_clear {
     uint8_t  previous[32];            /* SHA-256 of the whole manifest before; zeros in the first */
     uint8_t  record[32];              /* SHA-256 of the service record this generation goes with */
     uint64_t time;                    /* unix seconds, as the enclave knew it               */
-    uint64_t log_position;            /* size of the service's log; 0 without one           */
+    uint64_t log_position;            /* entries of the service's log before this one's own; 0 without one */
     uint64_t image_size;
     uint32_t stored;                  /* chunks stored (not zero)                           */
     uint32_t packs;
@@ -82,6 +82,8 @@ struct head {
     uint8_t  manifest_sha256[32];
     char     record[LINK_NAME_MAX + 1];
     uint8_t  record_sha256[32];
+    char     log[LINK_NAME_MAX + 1];  /* the log's newest segment (policy/tail.h); "": there is no log */
+    uint8_t  log_sha256[32];
 };
 /* Out: *len bytes in out. Fails: E_FORMAT (a name the store would not accept). */
 err head_build(uint8_t out[static LINK_HEAD_MAX], size_t *len, const struct head *h);

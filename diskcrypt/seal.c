@@ -150,6 +150,17 @@ void seal_use_store(struct sealer *s, struct store *store)
     s->store = store;
 }
 
+void seal_use_journal(struct sealer *s, const struct seal_journal *journal)
+{
+    s->journal = *journal;
+}
+
+static void tell_journal(struct sealer *s)
+{
+    if (s->journal.stage)
+        s->journal.settled(s->journal.self, &s->now.head);
+}
+
 void seal_on_progress(struct sealer *s, void (*on)(void *self, uint64_t done, uint64_t total), void *self)
 {
     s->on_progress = on;
@@ -192,6 +203,7 @@ err seal_settle(struct sealer *s)
              (unsigned long long)s->now.head.generation);
     s->tried.len = 0;
     map_drop(&s->tried_map);
+    tell_journal(s);
     return OK;
 }
 
@@ -211,5 +223,6 @@ err seal_move_head(struct sealer *s, const struct head *next, struct seal_map **
     }
     TRY(e);
     adopt(s);
+    tell_journal(s);
     return OK;
 }

@@ -94,6 +94,21 @@ err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uin
  * Out: *r as of a restore. Fails: as seal_restore() does; E_STATE (nothing is sealed yet; the head is another). */
 err seal_verify(struct sealer *s, struct seal_report *r);
 
+/* Who keeps the service's log: each head names the log's newest segment beside the manifest, so that both become the
+ * present ones in one step. */
+struct seal_journal {
+    void *self;
+    /* Entries in the log before the next generation's own. */
+    uint64_t (*position)(void *self);
+    /* Before the head becomes *next: put what is to be logged into a segment, durably, and name it in *next. */
+    err  (*stage)(void *self, struct head *next, uint64_t now);
+    /* `now` is the head at the store: of what was staged only what it names ever was. */
+    void (*settled)(void *self, const struct head *now);
+};
+void seal_use_journal(struct sealer *s, const struct seal_journal *journal);
+/* Move the head for the log alone: the generation stays. Fails: as seal_write(), E_STATE also without a generation. */
+err  seal_log(struct sealer *s, uint64_t now);
+
 /* The present generation: 0 before the first. */
 uint64_t seal_generation(const struct sealer *s);
 

@@ -17,6 +17,8 @@ static void manifest_fill(struct manifest_clear *m, const struct writing *w, con
     /* Generation 0 is the unfinished first: its hash is all zeros, as the format asks. */
     memcpy(m->previous, w->s->now.head.manifest_sha256, sizeof m->previous);
     memcpy(m->record, next->record_sha256, sizeof m->record);
+    if (w->s->journal.stage)
+        m->log_position = w->s->journal.position(w->s->journal.self);
 }
 
 /* Build the manifest: header, then the entries sealed in place with the header as associated data. */
@@ -66,6 +68,11 @@ static err record_write(struct head *next, uint64_t *moved, struct sealer *s, co
     return store_put_all(s->store, next->record, record, len);
 }
 
+static err stage_log(struct sealer *s, struct head *next, uint64_t now)
+{
+    return s->journal.stage ? s->journal.stage(s->journal.self, next, now) : OK;
+}
+
 /* Before the first object, so that objects without a head are always a loss. */
 static err first_head(struct sealer *s)
 {
@@ -105,6 +112,7 @@ err seal_write_live(struct sealer *s, struct seal_report *r, struct blk *image, 
     struct manifest_clear m;
     manifest_fill(&m, &w, &next, now);
     TRY(manifest_write(&next, &moved, &w, &m));
+    TRY(stage_log(s, &next, now));
     TRY(seal_move_head(s, &next, &w.map));
     *r = (struct seal_report){ next.generation, now, w.head.image_size, (uint64_t)m.stored * CHUNK_SIZE,
                                (uint64_t)w.written * CHUNK_SIZE, moved };
@@ -115,4 +123,14 @@ err seal_write(struct sealer *s, struct seal_report *r, struct blk *image,
                const uint8_t *record, size_t record_len, uint64_t now)
 {
     return seal_write_live(s, r, image, NULL, record, record_len, now);
+}
+
+err seal_log(struct sealer *s, uint64_t now)
+{
+    TRY(seal_settle(s));
+    if (s->now.head.generation == 0 || !s->journal.stage)
+        FAIL(E_STATE, "there is no generation yet, or no log");
+    struct head next = s->now.head;
+    TRY(stage_log(s, &next, now));
+    return seal_move_head(s, &next, NULL);
 }

@@ -17,6 +17,7 @@ struct sealer {
     struct head_state tried;              /* sent, and its answer lost; len 0: none           */
     struct seal_map *map;                 /* of `now`; NULL: nothing is stored that could be kept */
     struct seal_map *tried_map;           /* of `tried`                                       */
+    struct seal_journal journal;          /* of the service's log; stage NULL: none            */
     struct gcm *digest;                   /* key of the digests of chunks, for this process   */
     bool     restored;                    /* the image continues the head's generation        */
     struct manifest_clear list;           /* the head's manifest while a restore needs it ... */

@@ -9,10 +9,12 @@ def var(data):
 
 
 def heads():
-    begin = b"hf-head\n" + struct.pack("<I32sI", 1, b"S" * 32, 1)
-    yield begin + struct.pack("<Q", 0) + var(b"") + bytes(32) + var(b"") + bytes(32)
-    yield (begin + struct.pack("<Q", 31) + var(b"g000000000000001f-0011aaff.manifest") + b"m" * 32
-           + var(b"record-0123456789abcdef") + b"r" * 32)
+    begin = b"hf-head\n" + struct.pack("<I32sI", 2, b"S" * 32, 1)
+    yield begin + struct.pack("<Q", 0) + 3 * (var(b"") + bytes(32))
+    full = (begin + struct.pack("<Q", 31) + var(b"g000000000000001f-0011aaff.manifest") + b"m" * 32
+            + var(b"record-0123456789abcdef") + b"r" * 32)
+    yield full + var(b"") + bytes(32)
+    yield full + var(b"log-0000000000000100-0123456789abcdef") + b"l" * 32
 
 
 def manifest(generation, image, entries, packs):

@@ -182,10 +182,15 @@ def read_head(data):
     r = Reader(data, "head")
     r.begin(b"hf-head\n")
     h = dict(service=r.take(32), epoch=r.u32(), generation=r.u64(), manifest=r.var().decode("ascii"),
-             manifest_sha256=r.take(32), record=r.var().decode("ascii"), record_sha256=r.take(32))
+             manifest_sha256=r.take(32), record=r.var().decode("ascii"), record_sha256=r.take(32),
+             log=r.var().decode("ascii"), log_sha256=r.take(32))
     r.end()
+    if h["log"] == "":
+        need(not any(h["log_sha256"]), "no log, and a hash of one")
+    else:
+        need(re.fullmatch("log-[0-9a-f]{16}-[0-9a-f]{16}", h["log"]), "the head's log segment")
     if h["generation"] == 0:
-        need(h["manifest"] == "" and h["record"] == "", "an unfinished first generation with objects")
+        need(h["manifest"] == "" and h["record"] == "" and h["log"] == "", "an unfinished first generation with objects")
         need(not any(h["manifest_sha256"] + h["record_sha256"]), "an unfinished first generation with hashes")
     else:
         need(re.fullmatch("g%016x-[0-9a-f]{8}\\.manifest" % h["generation"], h["manifest"]), "the head's manifest")
