@@ -5,6 +5,10 @@ hf_unit(unit_parent_session SOURCES unit_parent_session.c LIBS hf_store_double h
 if(TARGET hf_seal_rig)
   hf_unit(unit_parent_seal SOURCES unit_parent_seal.c LIBS hf_parent hf_seal_rig hf_support)
 endif()
+# A log that signs, and witnesses that misbehave.
+add_library(hf_log_case STATIC log_case.c fake_witness.c)
+target_link_libraries(hf_log_case PUBLIC hf_policy hf_support PRIVATE PkgConfig::CRYPTO)
+hf_unit(unit_parent_anchor SOURCES unit_parent_anchor.c LIBS hf_parent hf_log_case hf_support)
 hf_unit(unit_parent_config SOURCES unit_parent_config.c LIBS hf_parent hf_support)
 hf_unit(unit_parent_s3 SOURCES unit_parent_s3.c LIBS hf_parent hf_support)
 hf_unit(unit_parent_many SOURCES unit_parent_many.c LIBS hf_store_double hf_support)
