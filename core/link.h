@@ -10,6 +10,8 @@
  * only thing that moves, and it moves atomically. An object is durable when its
  * LINK_PUT_END is answered, the head when LINK_HEAD_PUT is.
  *
+ * A WITNESS connection carries one LINK_ANCHOR at a time: the parent, which has the log's entries, asks the witnesses.
+ *
  * An EGRESS connection becomes, after LINK_READY, a plain byte pipe to host:port,
  * if the parent's allowlist has it. TLS inside it ends in the enclave. */
 #ifndef CORE_LINK_H
@@ -19,7 +21,7 @@
 #include <stdint.h>
 #include "core/err.h"
 
-enum { LINK_VERSION = 1, LINK_STORE = 1, LINK_EGRESS = 2 };
+enum { LINK_VERSION = 1, LINK_STORE = 1, LINK_EGRESS = 2, LINK_WITNESS = 3 };
 enum {
     LINK_NAME_MAX = 96,              /* an object's name: [a-z0-9][a-z0-9.-]*                */
     LINK_HEAD_MAX = 1024,            /* the head's bytes, opaque to the parent but for size   */
@@ -38,7 +40,9 @@ enum link_type {
     LINK_GET_END,          /* u64 total size                                                  */
     LINK_LIST,             /* empty -> LINK_LISTED                                            */
     LINK_LISTED,           /* u32 objects held, u8 head present                               */
-    LINK_DONE              /* empty                                                           */
+    LINK_DONE,             /* empty                                                           */
+    LINK_ANCHOR,           /* u32 ms at most, var signed checkpoint, var name of the log's newest segment -> LINK_ANCHORED | MSG_ERROR */
+    LINK_ANCHORED          /* u64 largest size beyond it that a witness told (0: none), u32 n, n x { u32 key id, u64 time, 64 signature } */
 };
 
 /* True for a name the store accepts. */
