@@ -25,7 +25,7 @@ err link_hello(int fd, uint16_t purpose, const char *host, uint16_t port, int de
     struct wr w = wr_of(body, sizeof body);
     struct msg answer;
 
-    MUST(purpose == LINK_STORE || purpose == LINK_EGRESS);
+    MUST(purpose == LINK_STORE || purpose == LINK_EGRESS || purpose == LINK_WITNESS);
     wr_u16(&w, LINK_VERSION);
     wr_u16(&w, purpose);
     if (purpose == LINK_EGRESS) {
