@@ -95,6 +95,7 @@ static err write_record(struct wr *w, const struct keyring *ring, const secret *
     struct record r = { .epoch = ring->epoch, .genesis = *g };
     uint8_t sealed[KEYRING_SEALED];
     memcpy(r.public_key, public, 33);
+    record_begin_build(&r);
     TRY(keyring_commitment(r.commitment, ring));
     record_write_bound(w, &r);
     TRY(wr_end(w, "service record"));
@@ -139,12 +140,14 @@ static err open_keyring(struct keeper *k, struct keyring *ring, const struct rec
     SECRET z = NULL;
     SECRET build_root = NULL;
     SECRET again = NULL;
-    TRY(keeper_derive(k, &z, &r->genesis, profile, false));
-    TRY(keyring_build_root(&build_root, z, r->genesis.key_arn, r->genesis.blockhash));
+    const struct kms_question q = { .arn = r->build_arn, .point = r->build_point, .blockhash = r->genesis.blockhash, .profile = profile };
+    TRY(keeper_derive(k, &z, &q, false));
+    TRY(keyring_build_root(&build_root, z, r->build_arn, r->genesis.blockhash));
     TRY(keyring_unseal(ring, build_root, r->keyring, r->keyring_len, r->bound, r->bound_len));
     TRY(keyring_check(ring, r->commitment));
     if (memcmp(ring->service_id, id, 32) != 0 || ring->epoch != r->epoch) FAIL(E_AUTH, "the keyring is another service's");
-    /* The build that made the service can derive the master anew: it must come out the same. */
+    if (!record_is_of_genesis_key(r)) return OK;
+    /* The key that made the service can derive the master anew: it must come out the same. */
     TRY(make_master(&again, &r->genesis, profile, z));
     if (!secret_eq(again, ring->master)) FAIL(E_AUTH, "the master key that KMS leads to is not the one in the keyring");
     return OK;

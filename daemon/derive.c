@@ -111,38 +111,38 @@ static err ask(struct keeper *k, secret **z, const char *arn, const uint8_t *spk
 }
 
 /* Does the holder of the key's private half answer? Asked before anything is derived. */
-static err check_possession(struct keeper *k, const struct p256 *own, const struct genesis *g)
+static err check_possession(struct keeper *k, const struct p256 *own, const struct kms_question *q)
 {
     SECRET got = NULL;
     uint8_t spki[P256_SPKI];
     TRY(p256_own(spki, own));
-    TRY(ask(k, &got, g->key_arn, spki));
-    return p256_check_own(own, g->key_point, got);
+    TRY(ask(k, &got, q->arn, spki));
+    return p256_check_own(own, q->point, got);
 }
 
 /* And did the same one give the secret? On later boots the keyring's commitment says so. */
-static err check_binding(struct keeper *k, const struct p256 *own, const struct genesis *g, const uint8_t *nums, const secret *z)
+static err check_binding(struct keeper *k, const struct p256 *own, const struct kms_question *q, const uint8_t *nums, const secret *z)
 {
     SECRET got = NULL;
     uint8_t spki[P256_SPKI];
     TRY(p256_sum(spki, own, nums));
-    TRY(ask(k, &got, g->key_arn, spki));
-    return p256_check_sum(own, g->key_point, z, got);
+    TRY(ask(k, &got, q->arn, spki));
+    return p256_check_sum(own, q->point, z, got);
 }
 
-err keeper_derive(struct keeper *k, secret **z, const struct genesis *g, enum profile profile, bool first)
+err keeper_derive(struct keeper *k, secret **z, const struct kms_question *q, bool first)
 {
     uint8_t spki[NUMS_SPKI];
     uint32_t counter = 0;
     P256 own = NULL;
     SECRET found = NULL;
-    const bool known = g->key_point[0] != 0;
-    TRY(nums_point(spki, &counter, g->blockhash, profile));
+    const bool known = q->point[0] != 0;
+    TRY(nums_point(spki, &counter, q->blockhash, q->profile));
     if (known) TRY(p256_new(&own));
-    if (known) TRY(check_possession(k, own, g));
+    if (known) TRY(check_possession(k, own, q));
     else log_warn("the KMS key's public key is not on record: whether its holder answers cannot be checked");
-    TRY(ask(k, &found, g->key_arn, spki));
-    if (known && first) TRY(check_binding(k, own, g, spki, found));
+    TRY(ask(k, &found, q->arn, spki));
+    if (known && first) TRY(check_binding(k, own, q, spki, found));
     secret_move(z, &found);
     return OK;
 }

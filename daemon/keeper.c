@@ -89,7 +89,8 @@ static err derive(struct keeper *k, secret **z, uint32_t *refused, struct genesi
     *refused = key_findings_breaking(k->evidence.findings) & ~g->accepted;
     if (*refused) return OK;
     memcpy(g->key_point, k->evidence.point, sizeof g->key_point);
-    return keeper_derive(k, z, g, profile, true);
+    const struct kms_question q = { .arn = g->key_arn, .point = g->key_point, .blockhash = g->blockhash, .profile = profile };
+    return keeper_derive(k, z, &q, true);
 }
 
 /* Until KMS has answered, a failure leaves all as it was, and setup can be tried again. */

@@ -31,12 +31,20 @@ struct keeper {
     uint64_t          evidence_ms;       /* when KMS was asked last, on the monotonic clock; 0: never */
 };
 
-/* derive.c: ask KMS, through fetch, for the secret of g's key and block hash: attested to this
- * boot's recipient key, opened here. Bounded attempts. Where g has the key's public key, its holder must
+/* What KMS is asked for. Borrowed. */
+struct kms_question {
+    const char    *arn;
+    const uint8_t *point;                /* 33, the key's own public key; all zero: not known  */
+    const uint8_t *blockhash;            /* 32, as displayed                                   */
+    enum profile   profile;
+};
+
+/* derive.c: ask KMS, through fetch, for the secret of a key and a block hash: attested to this
+ * boot's recipient key, opened here. Bounded attempts. Where the key's public key is known, its holder must
  * show first that it is he who answers; the `first` time, also that he gave this secret (p256.h). Out: *z, 32 bytes.
  * Fails: E_DENIED (KMS says no; or the answer's key or origin is not what it must be),
  *        E_AUTH (the envelope, or the holder), E_CLOSED or E_TIMEOUT (KMS not to be had), E_FORMAT. */
-err keeper_derive(struct keeper *k, secret **z, const struct genesis *g, enum profile profile, bool first);
+err keeper_derive(struct keeper *k, secret **z, const struct kms_question *q, bool first);
 /* After a failed question: if fetch is gone, wait shortly for the next one. */
 void keeper_await_fetch(struct keeper *k);
 /* evidence.c: ask fetch what KMS says about the key, judged for this build. Out: k->evidence.

@@ -47,7 +47,7 @@ err genesis_id(uint8_t out[static SERVICE_ID_LEN], const struct genesis *g)
     return OK;
 }
 
-static void read_text(struct rd *r, char *out, size_t room)
+void genesis_read_text(struct rd *r, char *out, size_t room)
 {
     size_t n = 0;
     const uint8_t *p = rd_var(r, room - 1, &n);
@@ -55,6 +55,13 @@ static void read_text(struct rd *r, char *out, size_t room)
     if (!p) return;
     if (memchr(p, 0, n)) r->bad = true;      /* a text that ends early would have two readings */
     else memcpy(out, p, n);
+}
+
+void genesis_read_point(struct rd *r, uint8_t out[static 33])
+{
+    static const uint8_t unknown[33];
+    rd_copy(r, out, sizeof unknown);
+    if (out[0] != 2 && out[0] != 3 && memcmp(out, unknown, sizeof unknown) != 0) r->bad = true;
 }
 
 void genesis_write(struct wr *w, const struct genesis *g)
@@ -74,9 +81,9 @@ void genesis_write(struct wr *w, const struct genesis *g)
 
 void genesis_read(struct rd *r, struct genesis *g)
 {
-    read_text(r, g->name, sizeof g->name);
-    read_text(r, g->key_arn, sizeof g->key_arn);
-    read_text(r, g->profile, sizeof g->profile);
+    genesis_read_text(r, g->name, sizeof g->name);
+    genesis_read_text(r, g->key_arn, sizeof g->key_arn);
+    genesis_read_text(r, g->profile, sizeof g->profile);
     rd_copy(r, g->blockhash, 32);
     uint8_t limited = rd_u8(r);
     g->limited = limited == 1;
@@ -86,8 +93,6 @@ void genesis_read(struct rd *r, struct genesis *g)
     g->created = rd_u64(r);
     rd_copy(r, g->nonce, 16);
     g->accepted = rd_u32(r);
-    rd_copy(r, g->key_point, sizeof g->key_point);
-    static const uint8_t unknown[33];
-    if (g->key_point[0] != 2 && g->key_point[0] != 3 && memcmp(g->key_point, unknown, sizeof unknown) != 0) r->bad = true;
+    genesis_read_point(r, g->key_point);
     block_check_read(r, &g->check);
 }

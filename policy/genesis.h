@@ -37,5 +37,9 @@ err genesis_id(uint8_t out[static SERVICE_ID_LEN], const struct genesis *g);
 /* The same fields in binary, for the service record. */
 void genesis_write(struct wr *w, const struct genesis *g);
 void genesis_read(struct rd *r, struct genesis *g);
+/* Parts of it that the record has twice: a text of less than `room` bytes into out[0..room), padded with zeros; a
+ * compressed point, or zeros for none. Bad when they are not of this form. */
+void genesis_read_text(struct rd *r, char *out, size_t room);
+void genesis_read_point(struct rd *r, uint8_t out[static 33]);
 
 #endif

@@ -4,7 +4,6 @@ target_link_libraries(hf_seal_rig PUBLIC hf_seal hf_support)
 
 hf_unit(unit_diskcrypt_format SOURCES unit_diskcrypt_format.c LIBS hf_manifest hf_support)
 hf_unit(unit_diskcrypt_seal SOURCES unit_diskcrypt_seal.c LIBS hf_seal_rig)
-hf_unit(unit_diskcrypt_journal SOURCES unit_diskcrypt_journal.c LIBS hf_seal_rig hf_journal)
 hf_unit(unit_diskcrypt_chain SOURCES unit_diskcrypt_chain.c LIBS hf_seal_rig)
 hf_unit(unit_diskcrypt_live SOURCES unit_diskcrypt_live.c LIBS hf_seal_rig)
 hf_unit(unit_diskcrypt_tamper SOURCES unit_diskcrypt_tamper.c LIBS hf_seal_rig)

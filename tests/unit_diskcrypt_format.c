@@ -244,6 +244,8 @@ static struct head a_head(void)
     memset(h.service, 9, sizeof h.service);
     memset(h.manifest_sha256, 8, 32);
     memset(h.record_sha256, 7, 32);
+    strcpy(h.log, "log-0000000000000005-00112233445566ff");
+    memset(h.log_sha256, 6, 32);
     return h;
 }
 
@@ -253,7 +255,7 @@ START_TEST(head_round_trip)
     uint8_t bytes[LINK_HEAD_MAX], again[LINK_HEAD_MAX];
     size_t n, k;
     ASSERT_OK(head_build(bytes, &n, &h));
-    ck_assert_uint_eq(n, 8 + 4 + 32 + 4 + 8 + 4 + 35 + 32 + 4 + 23 + 32);
+    ck_assert_uint_eq(n, 8 + 4 + 32 + 4 + 8 + 4 + 35 + 32 + 4 + 23 + 32 + 4 + 37 + 32);
     ASSERT_OK(head_parse(&back, bytes, n));
     ASSERT_OK(head_build(again, &k, &back));
     ck_assert_uint_eq(n, k);
@@ -291,6 +293,10 @@ START_TEST(head_bad_names)
     HEAD_REFUSED(h.record[8] = 'G');
     HEAD_REFUSED(h.record[0] = 0);
     HEAD_REFUSED(strcat(h.record, "0"));
+    HEAD_REFUSED(h.log[0] = 0);                       /* and its hash stays */
+    HEAD_REFUSED(h.log[3] = '/');
+    HEAD_REFUSED(h.log[9] = 'F');
+    HEAD_REFUSED(strcat(h.log, "0"));
 }
 END_TEST
 

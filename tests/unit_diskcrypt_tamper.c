@@ -189,9 +189,9 @@ START_TEST(head_bytes)
     refused(&r, E_FORMAT, "a head");
     ASSERT_OK(store_memory_set(r.m, NULL, kept, n + 1));
     refused(&r, E_FORMAT, "a head");
-    kept[8] = 2;
+    kept[8] = 3;
     ASSERT_OK(store_memory_set(r.m, NULL, kept, n));
-    refused(&r, E_FORMAT, "a head of format 2: this program knows format 1");
+    refused(&r, E_FORMAT, "a head of format 3: this program knows format 2");
 }
 END_TEST
 

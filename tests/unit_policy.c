@@ -84,6 +84,7 @@ static size_t write_sample(uint8_t *out, size_t cap)
     const uint8_t sealed[100] = { 5 };
     memset(r.public_key, 2, 33);
     memset(r.commitment, 3, 32);
+    record_begin_build(&r);
     record_write_bound(&w, &r);
     record_write_keyring(&w, sealed, sizeof sealed);
     ASSERT_OK(wr_end(&w, "record"));
@@ -158,6 +159,8 @@ START_TEST(a_record_comes_back_as_it_was)
     ck_assert_uint_eq(r.keyring_len, 100);
     ck_assert_uint_eq(r.bound_len, n - 104);
     ck_assert_ptr_eq(r.bound, bytes);
+    ck_assert(record_is_of_genesis_key(&r));
+    ck_assert_str_eq(r.build_arn, g.key_arn);
     ASSERT_OK(genesis_id(want, &g));
     ASSERT_OK(record_check(id, &r, "", ""));
     ck_assert_mem_eq(id, want, 32);
@@ -167,6 +170,64 @@ START_TEST(a_record_comes_back_as_it_was)
     hex[0] = hex[0] == '0' ? '1' : '0';
     ASSERT_CODE(record_check(id, &r, hex, ""), E_DENIED);
     ASSERT_CODE(record_check(id, &r, "", "arn:aws:kms:us-east-1:111122223333:key/another"), E_DENIED);
+}
+END_TEST
+
+static size_t write_upgraded(uint8_t *out, size_t cap, const char *arn, const uint8_t release[static 32])
+{
+    struct record r = { .epoch = 2, .genesis = sample() };
+    struct wr w = wr_of(out, cap);
+    record_begin_build(&r);
+    memset(r.build_arn, 0, sizeof r.build_arn);
+    strcpy(r.build_arn, arn);
+    memcpy(r.release, release, 32);
+    record_write_bound(&w, &r);
+    record_write_keyring(&w, release, 32);
+    ASSERT_OK(wr_end(&w, "record"));
+    return w.len;
+}
+
+/* The service stays the same, the key that opens its keyring does not. */
+START_TEST(an_upgraded_record_names_the_key_of_its_build)
+{
+    static const uint8_t none[32] = { 0 }, release[32] = { 7 };
+    static const char other[] = "arn:aws:kms:eu-central-1:444455556666:key/fedcba98-7654-3210-fedc-ba9876543210";
+    uint8_t bytes[RECORD_MAX], id[32], want[32];
+    struct record r, other_point = { .genesis = sample() };
+    struct genesis g = sample();
+    size_t n = write_upgraded(bytes, sizeof bytes, other, release);
+    ASSERT_OK(record_parse(&r, bytes, n));
+    ck_assert_str_eq(r.build_arn, other);
+    ck_assert_str_eq(r.genesis.key_arn, g.key_arn);
+    ck_assert_mem_eq(r.release, release, 32);
+    ck_assert(!record_is_of_genesis_key(&r));
+    ASSERT_OK(genesis_id(want, &g));
+    ASSERT_OK(record_check(id, &r, "", other));
+    ck_assert_mem_eq(id, want, 32);
+    ASSERT_CODE(record_check(id, &r, "", g.key_arn), E_DENIED);   /* the build before */
+    n = write_upgraded(bytes, sizeof bytes, other, none);         /* another key that nobody allowed */
+    ASSERT_CODE(record_parse(&r, bytes, n), E_FORMAT);
+    n = write_upgraded(bytes, sizeof bytes, g.key_arn, release);  /* back on the first key, by a release */
+    ASSERT_OK(record_parse(&r, bytes, n));
+    ck_assert(record_is_of_genesis_key(&r));
+    record_begin_build(&other_point);
+    other_point.epoch = 1;
+    other_point.build_point[0] = 2;
+    struct wr w = wr_of(bytes, sizeof bytes);
+    record_write_bound(&w, &other_point);
+    record_write_keyring(&w, none, 32);
+    ASSERT_CODE(record_parse(&r, bytes, w.len), E_FORMAT);
+}
+END_TEST
+
+/* No release was made with it: refused by its number, not read as if it were this version. */
+START_TEST(a_record_of_version_2_is_refused)
+{
+    uint8_t bytes[RECORD_MAX];
+    struct record r;
+    size_t n = write_sample(bytes, sizeof bytes);
+    bytes[4] = 2;
+    ASSERT_CODE(record_parse(&r, bytes, n), E_FORMAT);
 }
 END_TEST
 
@@ -191,14 +252,20 @@ START_TEST(every_other_record_is_refused)
     bad[12 + 4] = 0;                                       /* a NUL inside the name */
     ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
     const size_t check = 1 + 4 + 8 + 4 + 10 + 3 * 4 + 32;
-    const size_t point = n - 104 - 65 - check - 33;        /* the KMS key's public key: a compressed point, or zeros */
+    const size_t build = n - 104 - 32 - 33 - 4 - strlen(sample().key_arn);
+    const size_t points[] = { build - 65 - check - 33, n - 104 - 32 - 33 };   /* public keys: a compressed point, or zeros */
     memcpy(bad, bytes, n);
-    bad[point + 32] = 1;
+    bad[n - 104 - 1] = 1;                                  /* a release, so that the two keys may differ */
+    for (size_t i = 0; i < 2; i++) {
+        bad[points[i] + 32] = 1;
+        ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
+        bad[points[i]] = 4;
+        ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
+        bad[points[i]] = 3;
+        ASSERT_OK(record_parse(&r, bad, n));
+    }
+    bad[build + 4] = 0;                                    /* a NUL inside the ARN */
     ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
-    bad[point] = 4;
-    ASSERT_CODE(record_parse(&r, bad, n), E_FORMAT);
-    bad[point] = 3;
-    ASSERT_OK(record_parse(&r, bad, n));
     ASSERT_CODE(record_parse(&r, bytes, RECORD_MAX + 1), E_LIMIT);
 }
 END_TEST
@@ -295,6 +362,6 @@ static Suite *policy_suite(void)
 {
     return CHECK_SUITE("policy", a_statement_is_fixed_to_the_byte, user_data_commits_to_a_statement, the_service_is_in_a_pcr, the_document_is_fixed_to_the_byte,
                        a_checked_block_is_in_the_document, a_block_check_has_one_encoding, the_longest_document_has_room, a_record_comes_back_as_it_was,
-                       every_other_record_is_refused);
+                       an_upgraded_record_names_the_key_of_its_build, a_record_of_version_2_is_refused, every_other_record_is_refused);
 }
 CHECK_MAIN(policy_suite)

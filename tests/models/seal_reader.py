@@ -165,10 +165,10 @@ class Reader:
     def var(self):
         return self.take(self.u32())
 
-    def begin(self, magic):
+    def begin(self, magic, format=1):
         need(self.take(8) == magic, "not a %s" % self.what)
         version = self.u32()
-        need(version == 1, "%s of format %d" % (self.what, version))
+        need(version == format, "%s of format %d" % (self.what, version))
 
     def end(self):
         need(self.at == len(self.data), "%s has bytes behind its end" % self.what)
@@ -180,7 +180,7 @@ def stem(generation, salt):
 
 def read_head(data):
     r = Reader(data, "head")
-    r.begin(b"hf-head\n")
+    r.begin(b"hf-head\n", 2)
     h = dict(service=r.take(32), epoch=r.u32(), generation=r.u64(), manifest=r.var().decode("ascii"),
              manifest_sha256=r.take(32), record=r.var().decode("ascii"), record_sha256=r.take(32),
              log=r.var().decode("ascii"), log_sha256=r.take(32))

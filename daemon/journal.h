@@ -6,8 +6,8 @@
  *
  * Role disk. At start: journal_new() -> journal_resume() with the head's generation restored, or nothing at genesis
  * -> seal_use_journal(). */
-#ifndef DISKCRYPT_JOURNAL_H
-#define DISKCRYPT_JOURNAL_H
+#ifndef DAEMON_JOURNAL_H
+#define DAEMON_JOURNAL_H
 #include "core/secret.h"
 #include "diskcrypt/seal.h"
 #include "policy/checkpoint.h"

@@ -1,4 +1,4 @@
-#include "diskcrypt/journal.h"
+#include "daemon/journal.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 #include "core/hash.h"
 #include "core/mem.h"
-#include "diskcrypt/journal.h"
+#include "daemon/journal.h"
 #include "policy/cosign.h"
 #include "tests/support/seal_rig.h"
 
@@ -374,7 +374,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return CHECK_SUITE("diskcrypt journal", each_generation_is_logged_with_its_head, segments_are_chained, a_checkpoint_is_signed_by_the_log,
+    return CHECK_SUITE("daemon journal", each_generation_is_logged_with_its_head, segments_are_chained, a_checkpoint_is_signed_by_the_log,
                        power_lost_anywhere_leaves_the_old_or_the_new, a_lost_answer_is_found_again, heads_that_mix_times_are_refused,
                        segments_of_other_hands_are_refused, what_waits_is_bounded_and_can_be_forgotten);
 }
