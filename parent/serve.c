@@ -50,6 +50,7 @@ static err next_frame(bool *ended, bool *stopping, int fd, int stop, bool busy, 
 static err serve_session(int fd, struct session *session, const struct parent_config *conf, uint16_t seq, int stop)
 {
     BYTES room = NULL;
+    SEGMENTS log = { 0 };
     bool ended = false, stopping = false;
     TRY(mem_new(&room, LINK_PIECE));
     TRY(msg_send(fd, LINK_READY, seq, NULL, 0, SERVE_FRAME_MS));
@@ -65,7 +66,7 @@ static err serve_session(int fd, struct session *session, const struct parent_co
         if (session->head_moved) {
             session->head_moved = false;
             /* The generation is durable and was answered; tidying up may fail and be tried next time. */
-            err_drop(prune(session->store, conf->store_keep, NULL));
+            err_drop(prune_by(session->store, &(struct prune_rules){ .last = conf->store_keep, .log = &log }, NULL));
         }
     }
 }
