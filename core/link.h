@@ -10,7 +10,8 @@
  * only thing that moves, and it moves atomically. An object is durable when its
  * LINK_PUT_END is answered, the head when LINK_HEAD_PUT is.
  *
- * A WITNESS connection carries one LINK_ANCHOR at a time: the parent, which has the log's entries, asks the witnesses.
+ * A WITNESS connection carries one kind of request: take a checkpoint of the log to the witnesses. What
+ * comes back is for the enclave to verify.
  *
  * An EGRESS connection becomes, after LINK_READY, a plain byte pipe to host:port,
  * if the parent's allowlist has it. TLS inside it ends in the enclave. */
@@ -25,7 +26,11 @@ enum { LINK_VERSION = 1, LINK_STORE = 1, LINK_EGRESS = 2, LINK_WITNESS = 3 };
 enum {
     LINK_NAME_MAX = 96,              /* an object's name: [a-z0-9][a-z0-9.-]*                */
     LINK_HEAD_MAX = 1024,            /* the head's bytes, opaque to the parent but for size   */
-    LINK_PIECE    = 1u << 20         /* object bytes in one LINK_DATA, at most                */
+    LINK_PIECE    = 1u << 20,        /* object bytes in one LINK_DATA, at most                */
+    LINK_NOTE_MAX = 64 << 10,        /* a checkpoint with its signatures                      */
+    LINK_COSIGNATURES = 64,          /* in one LINK_ANCHORED, at most                         */
+    LINK_COSIGNATURE  = 4 + 8 + 64,  /* u32 key id, u64 time, Ed25519 signature               */
+    LINK_ANCHORED_MAX = 8 + 4 + LINK_COSIGNATURES * LINK_COSIGNATURE
 };
 enum link_type {
     LINK_HELLO = 0x0100,   /* u16 version, u16 purpose; EGRESS: u16 port, var host (<= 253)  */
@@ -41,8 +46,8 @@ enum link_type {
     LINK_LIST,             /* empty -> LINK_LISTED                                            */
     LINK_LISTED,           /* u32 objects held, u8 head present                               */
     LINK_DONE,             /* empty                                                           */
-    LINK_ANCHOR,           /* u32 ms at most, var signed checkpoint, var name of the log's newest segment -> LINK_ANCHORED | MSG_ERROR */
-    LINK_ANCHORED          /* u64 largest size beyond it that a witness told (0: none), u32 n, n x { u32 key id, u64 time, 64 signature } */
+    LINK_ANCHOR,           /* u32 deadline in ms, var checkpoint note, var name of the log's tail -> LINK_ANCHORED; E_ABSENT: no witnesses at the parent */
+    LINK_ANCHORED          /* u64 largest size above the checkpoint's that a witness told (0: none), u32 n, n x LINK_COSIGNATURE */
 };
 
 /* True for a name the store accepts. */

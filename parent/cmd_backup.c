@@ -1,4 +1,5 @@
 /* cmd_backup.c - `holdfast backup`: is a store whole, what may go, and a second store. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,18 @@ static enum exits ask_deep(json_t **answer, const struct call *c)
     return EXIT_DONE;
 }
 
-static enum exits say_verify(const struct call *c, json_t **list, bool head, size_t bad)
+/* What verify found besides the generations. */
+struct verified { json_t *list; bool head; size_t bad; enum flaw log; struct log_found found; };
+
+static json_t *log_json(const struct verified *v)
 {
+    return json_pack("{s:s, s:I, s:I}", "verdict", v->log == FLAW_NONE && !v->found.segments ? "none" : flaw_name(v->log), "segments", (json_int_t)v->found.segments,
+                     "entries", (json_int_t)v->found.entries);
+}
+
+static enum exits say_verify(const struct call *c, const struct verified *v)
+{
+    const bool whole = v->head && v->bad == 0 && v->log == FLAW_NONE;
     JSON deep = NULL;
     if (call_value(c, "deep")) {
         enum exits code = ask_deep(&deep, c);
@@ -58,22 +69,24 @@ static enum exits say_verify(const struct call *c, json_t **list, bool head, siz
         }
     }
     if (c->json) {
-        JSON out = json_pack("{s:b, s:b, s:I, s:O, s:O?}", "whole", (int)(head && bad == 0), "head", (int)head, "faults", (json_int_t)bad,
-                             "generations", *list, "enclave", deep);
+        JSON out = json_pack("{s:b, s:b, s:I, s:O, s:o, s:O?}", "whole", (int)whole, "head", (int)v->head, "faults", (json_int_t)v->bad,
+                             "generations", v->list, "log", log_json(v), "enclave", deep);
         enum exits code = say_json(&out);
-        return code == EXIT_DONE && (!head || bad) ? EXIT_REFUSED : code;
+        return code == EXIT_DONE && !whole ? EXIT_REFUSED : code;
     }
     size_t i;
     json_t *row;
     printf("%-10s %-16s %s\n", "GENERATION", "VERDICT", "MANIFEST");
-    json_array_foreach(*list, i, row)
+    json_array_foreach(v->list, i, row)
         printf("%-10" JSON_INTEGER_FORMAT " %-16s %s%s\n", json_integer_value(json_object_get(row, "generation")),
                json_string_value(json_object_get(row, "verdict")), json_string_value(json_object_get(row, "manifest")),
                json_is_true(json_object_get(row, "head")) ? "  head" : "");
+    if (v->log != FLAW_NONE || v->found.segments)
+        printf("log        %-16s %" PRIu64 " entries in %zu segments\n", flaw_name(v->log), v->found.entries, v->found.segments);
     if (fflush(stdout) != 0) return EXIT_REFUSED;
-    if (head && bad == 0) return EXIT_DONE;
+    if (whole) return EXIT_DONE;
     fprintf(stderr, "holdfast: %s\n  Bring the objects back: holdfast backup import DIR, from a copy of the store.\n",
-            head ? "not every generation is whole" : "there is no present generation");
+            !v->head ? "there is no present generation" : v->bad ? "not every generation is whole" : "the log is not whole");
     return EXIT_REFUSED;
 }
 
@@ -82,21 +95,21 @@ static enum exits run_verify(const struct call *c, struct store_backend *store, 
     CATALOGUE cat = { 0 };
     JSON list = json_array();
     struct progress p;
-    size_t bad = 0;
-    bool head = false;
+    struct verified v = { .list = list };
     err e = catalogue_read(&cat, store);
     if (e.code) return failed(c, dir, "cannot be read", e);
     progress_begin(&p, "verify", all_bytes(&cat));
     for (size_t i = 0; i < cat.generation_count && !e.code; i++) {
         enum flaw flaw = FLAW_NONE;
         e = inspect_generation(&flaw, &cat, i, store, &p);
-        bad += flaw != FLAW_NONE && flaw != FLAW_ORPHAN;
-        head = head || cat.generations[i].is_head;
+        v.bad += flaw != FLAW_NONE && flaw != FLAW_ORPHAN;
+        v.head = v.head || cat.generations[i].is_head;
         json_array_append_new(list, verdict_json(&cat.generations[i], flaw));
     }
+    if (!e.code) e = inspect_log(&v.log, &v.found, &cat, store);
     progress_end(&p);
     if (e.code) return failed(c, dir, e.code == E_ABSENT ? "something was removed meanwhile; try again" : "cannot be read", e);
-    return say_verify(c, &list, head, bad);
+    return say_verify(c, &v);
 }
 
 /* ---- prune ---- */
@@ -251,7 +264,7 @@ const struct command backup_command = {
     .options = options,
     .run = run_backup,
     .details = "verify compares all that is in the clear: sizes, headers, hashes, the chain. Only the enclave can tell whether\n"
-               "it is authentic: --deep asks it. prune never removes what a kept generation needs, nor the present generation; a damaged\n"
+               "it is authentic: --deep asks it. prune never removes what a kept generation needs, nor the present generation and its log; a damaged\n"
                "manifest that would be kept stops it. copy makes STORE a store as well, and goes on where an earlier copy was\n"
                "cut off; import is the same from STORE. Neither puts an older generation over a newer one. drill copies the store, has a\n"
                "scratch enclave of the same image restore the copy beside a parent of its own, asks it, and removes all of it.\n"

@@ -29,6 +29,11 @@ static enum exits run(const struct call *c)
     if (e.code)
         return say_failure(c, EXIT_USAGE, NULL, "The line above says what is wrong; `holdfast run --help` lists the keys.",
                            "the configuration %s cannot be used: %s", path, err_text(e.code));
+    struct witnesses witnesses;
+    bool any = false;
+    e = parent_witnesses(&witnesses, &any, &conf);
+    if (e.code)
+        return say_failure(c, EXIT_USAGE, NULL, "The line above says what is wrong.", "the witnesses' file %s cannot be used: %s", conf.witness_policy, err_text(e.code));
     log_open("holdfast", conf.level);
     if (call_value(c, "check")) {
         JSON ok = json_pack("{s:b, s:i}", "ok", 1, "egress", (int)conf.allow.count);
@@ -78,5 +83,7 @@ const struct command run_command = {
         "  [s3] style            path or virtual: where the bucket stands in the address\n"
         "  [s3] credentials      file with the access key, of mode 0600\n"
         "  [s3] http             yes: http:// to other machines is meant\n"
+        "  [witness] policy      file with the log's witnesses (c2sp.org/tlog-policy)\n"
+        "  [witness] deadline    how long they may be asked for their cosignatures\n"
         "  [log] level           debug, info, warn or error",
 };

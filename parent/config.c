@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+#include "core/mem.h"
+#include "parent/file.h"
+
+enum { POLICY_FILE = 1 << 16 };
+
 #define DEFAULT_DIR "/var/lib/holdfast/store"
 #define TEXT_KEY(sec, key, member, words) \
     { sec, key, CONF_TEXT, offsetof(struct parent_config, member), sizeof ((struct parent_config *)0)->member, 0, 0, words }
@@ -32,6 +37,8 @@ const struct conf_key parent_config_keys[] = {
     TEXT_KEY("s3", "style", s3.style, "path or virtual: where the bucket stands in the address"),
     TEXT_KEY("s3", "credentials", s3.credentials, "file with the access key, of mode 0600"),
     { "s3", "http", CONF_BOOL, offsetof(struct parent_config, s3.http), sizeof(bool), 0, 0, "yes: http:// to other machines is meant" },
+    TEXT_KEY("witness", "policy", witness_policy, "file with the log's witnesses (c2sp.org/tlog-policy)"),
+    NUMBER_KEY("witness", "deadline", CONF_SECONDS, witness_deadline, 1, 300, "how long they may be asked for their cosignatures"),
     TEXT_KEY("log", "level", log_level, "debug, info, warn or error"),
 };
 const size_t parent_config_count = sizeof parent_config_keys / sizeof *parent_config_keys;
@@ -51,6 +58,7 @@ static void defaults(struct parent_config *c)
     strcpy(c->store_dir, DEFAULT_DIR);
     c->store_keep = 48;
     c->store_max_object = 64ull << 30;
+    c->witness_deadline = 10;
     strcpy(c->log_level, "info");
 }
 
@@ -79,6 +87,21 @@ static err stores_check(struct parent_config *c)
 struct store_conf parent_stores(const struct parent_config *c)
 {
     return (struct store_conf){ c->stores, c->durable, c->s3 };
+}
+
+err parent_witnesses(struct witnesses *out, bool *any, const struct parent_config *c)
+{
+    BYTES text = NULL;
+    size_t n = 0;
+    memset(out, 0, sizeof *out);
+    *any = c->witness_policy[0];
+    if (!*any) return OK;
+    TRY(file_read(&text, &n, c->witness_policy, POLICY_FILE));
+    TRY(witnesses_parse(out, (const char *)text, n));
+    *any = false;
+    for (size_t i = 0; i < out->name_count; i++) *any = *any || out->names[i].url[0];
+    if (!*any) FAIL(E_FORMAT, "%s has no witness with a URL: nobody could be asked", c->witness_policy);
+    return OK;
 }
 
 static err check(struct parent_config *c)

@@ -3,12 +3,14 @@
  * Nothing in it is secret and nothing in it is trusted by the enclave. */
 #ifndef PARENT_CONFIG_H
 #define PARENT_CONFIG_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/conf.h"
 #include "core/log.h"
 #include "parent/allow.h"
 #include "parent/store_open.h"
+#include "policy/witnesses.h"
 
 enum { PARENT_PATH = 256, PARENT_EGRESS = 4096, PARENT_STORES = 1024 };
 
@@ -29,6 +31,8 @@ struct parent_config {
     char     stores[PARENT_STORES];   /* several, behind commas; what is used, once it is read */
     uint64_t durable;                 /* stores that must have what is written; 0: all        */
     struct s3_settings s3;
+    char     witness_policy[PARENT_PATH]; /* file of witnesses to ask; "": none                */
+    uint64_t witness_deadline;        /* seconds to ask them, at most                         */
     uint64_t store_keep;              /* generations kept                                     */
     uint64_t store_max_object;        /* bytes of one object, at most                         */
     char     log_level[8];
@@ -42,6 +46,8 @@ extern const size_t parent_config_count;
 err parent_config_read(struct parent_config *out, const char *path);
 /* The same from memory; for tests. */
 err parent_config_parse(struct parent_config *out, const char *name, const char *text);
+/* Read the witnesses' file it names; without one, all of *out is zero and *any false. Fails: E_IO, E_FORMAT, E_LIMIT. */
+err parent_witnesses(struct witnesses *out, bool *any, const struct parent_config *c);
 /* The stores it names; borrowed from it. */
 struct store_conf parent_stores(const struct parent_config *c);
 

@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "parent/segments.h"
 
 enum { PIECE = 1 << 20 };
 
@@ -108,6 +109,40 @@ static err follows(const struct catalogue *here, const struct catalogue *there)
     return OK;
 }
 
+/* The present log, the oldest segment first: one that is there has all before it beside it. */
+static err bring_log(struct work *w)
+{
+    SEGMENTS log = { 0 };
+    err e = segments_follow(&log, w->from, w->here->head.log);
+    /* A service starts from the tail alone; so the rest is worth bringing even where its log has a hole. */
+    if (e.code == E_ABSENT && log.count > 0) {
+        log_warn("copy: the log is not whole: what is before segment %s was left out", log.one[0].name);
+        w->report->skipped++;
+    }
+    else TRY(e);
+    for (size_t i = 0; i < log.count; i++) {
+        const struct object *o = catalogue_find(w->here, log.one[i].name);
+        if (!o) FAIL(E_ABSENT, "copy: %s is not here", log.one[i].name);
+        TRY(bring(w, o, false));
+    }
+    return OK;
+}
+
+/* Of two with the same generation, the longer log is the newer one. */
+static err log_follows(const struct work *w)
+{
+    struct log_end ours, theirs;
+    if (w->there->raw_head_len == 0 || strcmp(w->here->head.log, w->there->head.log) == 0) return OK;
+    err e = segments_end(&theirs, w->to, w->there->head.log);
+    /* What is not there, or cannot be read, is in nobody's way. */
+    if (e.code == E_ABSENT || e.code == E_FORMAT || e.code == E_LIMIT) return OK;
+    TRY(e);
+    TRY(segments_end(&ours, w->from, w->here->head.log));
+    if (segments_newer(&theirs, &ours))
+        FAIL(E_STATE, "copy: the log of the second store is newer: %llu entries there, %llu here", (unsigned long long)theirs.entries, (unsigned long long)ours.entries);
+    return OK;
+}
+
 static err set_head(struct work *w)
 {
     const struct catalogue *here = w->here, *there = w->there;
@@ -126,6 +161,7 @@ static err run(struct work *w)
     TRY(inspect_generation(&flaw, w->here, head, w->from, NULL));
     if (flaw != FLAW_NONE) FAIL(E_FORMAT, "copy: the present generation is not whole: %s", flaw_name(flaw));
     TRY(bring_generation(w, head));
+    TRY(bring_log(w));
     TRY(set_head(w));
     for (size_t i = 0; i < w->here->generation_count; i++) {
         if (i == head) continue;
@@ -152,5 +188,6 @@ err store_copy(struct copy_report *report, struct store_backend *from, struct st
     TRY(catalogue_read(&there, to));
     for (size_t i = 0; p && i < here.object_count; i++) p->total += here.objects[i].size;
     TRY(follows(&here, &there));
+    TRY(log_follows(&w));
     return run(&w);
 }

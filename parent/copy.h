@@ -1,7 +1,7 @@
 /* copy.h - bring one store's generations to another, so that the second is a store too.
  *
  * A generation's packs and record go first, then its manifest; the head's generation
- * before all others, then the head, then older ones. So a copy that is cut off leaves
+ * and the log before all others, then the head, then older ones. So a copy that is cut off leaves
  * the second store with a head whose generation is whole, and can simply be begun again:
  * what is there is not sent again. Two copies at once are safe, since objects never change and the head is
  * compared before it is set. */
@@ -14,7 +14,7 @@
 
 struct copy_report {
     uint64_t generation;                     /* that the second store's head names now      */
-    size_t   generations, skipped;           /* copied or there already; not whole here     */
+    size_t   generations, skipped;           /* copied or there already; not whole here (a log too) */
     size_t   objects;                        /* sent                                        */
     uint64_t bytes;                          /* sent                                        */
 };

@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "diskcrypt/chunk.h"
+#include "parent/chain.h"
 
 enum { RECORD_SIZE_MAX = 1 << 16 };
 
@@ -18,9 +19,25 @@ const char *flaw_name(enum flaw f)
     case FLAW_PACK_HEAD: return "pack-altered";
     case FLAW_RECORD: return "record-missing";
     case FLAW_SERVICE: return "other-service";
+    case FLAW_LOG_MISSING: return "log-missing";
+    case FLAW_LOG: return "log-altered";
     case FLAW_ORPHAN: return "orphan";
     }
     return "unknown";
+}
+
+err inspect_log(enum flaw *flaw, struct log_found *found, const struct catalogue *c, struct store_backend *s)
+{
+    CHAIN chain = { 0 };
+    *flaw = FLAW_NONE;
+    *found = (struct log_found){ 0 };
+    if (c->raw_head_len == 0 || !c->head.log[0]) return OK;
+    err e = chain_follow(&chain, s, c->head.log, c->head.log_sha256);
+    if (e.code == E_IO || e.code == E_MEMORY) return e;
+    if (e.code) *flaw = e.code == E_ABSENT ? FLAW_LOG_MISSING : FLAW_LOG;
+    else if (memcmp(chain.tail.service, c->head.service, SERVICE_ID) != 0) *flaw = FLAW_SERVICE;
+    else *found = (struct log_found){ chain.count, chain.leaves.size };
+    return OK;
 }
 
 err inspect_record(const struct object **out, const struct catalogue *c, struct store_backend *s, const uint8_t hash[static 32])

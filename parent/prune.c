@@ -19,9 +19,10 @@ static bool ends_with(const char *name, const char *end)
 }
 
 static bool is_record(const char *name)  { return strncmp(name, "record-", 7) == 0; }
+static bool is_segment(const char *name) { return tail_name_ok(name); }
 static bool is_ours(const char *name)
 {
-    return is_record(name) || (name[0] == 'g' && (ends_with(name, ".pack") || ends_with(name, ".manifest")));
+    return is_record(name) || is_segment(name) || (name[0] == 'g' && (ends_with(name, ".pack") || ends_with(name, ".manifest")));
 }
 
 /* Of several manifests with one number (a seal was cut off and made again) only one is in
@@ -128,6 +129,27 @@ static err mark_records(struct catalogue *c, struct store_backend *s)
     return OK;
 }
 
+/* Mark the head's log. Where it is not whole, all that could be of it stays. */
+static err mark_log(struct catalogue *c, struct store_backend *s, struct segments *known)
+{
+    SEGMENTS own = { 0 };
+    struct segments *log = known ? known : &own;
+    err e = segments_follow(log, s, c->head.log);
+    if (e.code == E_MEMORY || e.code == E_IO) return e;
+    for (size_t i = 0; e.code == E_OK && i < log->count; i++) need(c, log->one[i].name);
+    if (e.code == E_OK) return OK;
+    log_warn("prune: the log is not whole; no segment of one is removed");
+    for (size_t i = 0; i < c->object_count; i++) c->objects[i].needed = c->objects[i].needed || is_segment(c->objects[i].name);
+    return OK;
+}
+
+/* A tail that was written anew. A seal that runs now writes its own after the present one; the minute is for clocks that are set back. */
+static bool superseded(const struct catalogue *c, const struct object *o, int64_t now)
+{
+    const struct object *tail = is_segment(o->name) ? catalogue_find(c, c->head.log) : NULL;
+    return tail && tail->time <= now && tail->time - o->time > PRUNE_TAIL_AGE;
+}
+
 /* What only generations below the head needed, none of which is kept, goes at once: a seal that runs
  * now is above the head, and builds on what the head needs. */
 static bool outlived(const struct catalogue *c, const struct object *o)
@@ -145,7 +167,7 @@ static bool may_go(const struct catalogue *c, const struct object *o, int64_t no
 {
     if (o->needed || !is_ours(o->name)) return false;
     /* A time ahead of ours counts as young: clocks are set back now and then. */
-    return (now > o->time && now - o->time > PRUNE_ORPHAN_AGE) || outlived(c, o);
+    return (now > o->time && now - o->time > PRUNE_ORPHAN_AGE) || outlived(c, o) || superseded(c, o, now);
 }
 
 /* Manifests first: should this be cut off, no manifest stays without its packs. */
@@ -177,6 +199,7 @@ err prune_by(struct store_backend *s, const struct prune_rules *rules, struct pr
     if (c.raw_head_len == 0 || c.head.generation == 0) return OK;
     TRY(mark(&r.kept, &c, s, rules));
     TRY(mark_records(&c, s));
+    TRY(mark_log(&c, s, rules->log));
     __attribute__((cleanup(free_names))) const char **names = calloc(c.object_count + 1, sizeof *names);
     if (!names) FAIL(E_MEMORY, "a list of %zu names", c.object_count);
     size_t count = choose(names, &r.bytes, &c, true);

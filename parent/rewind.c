@@ -47,6 +47,8 @@ err store_rewind(struct rewind_report *r, struct store_backend *s, const struct 
     memcpy(next.manifest, g->object->name, sizeof next.manifest);
     memcpy(next.record, record->name, sizeof next.record);
     memcpy(next.record_sha256, g->clear.record, sizeof next.record_sha256);
+    memcpy(next.log, c.head.log, sizeof next.log);
+    memcpy(next.log_sha256, c.head.log_sha256, sizeof next.log_sha256);
     TRY(catalogue_hash(next.manifest_sha256, s, g->object->name));
     TRY(head_build(raw, &n, &next));
     return s->head_put(s, c.raw_head, c.raw_head_len, raw, n);

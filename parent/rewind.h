@@ -1,6 +1,6 @@
 /* rewind.h - make an older generation of a store the present one.
  *
- * It only prepares: the enclave that starts next decides whether it accepts an older state. Nothing
+ * It only prepares: the log stays the newest one, so that nobody can take back what it says, and the enclave that starts next decides whether it accepts an older state. Nothing
  * is removed; what was newer is an orphan from then on, and goes with the next pruning. */
 #ifndef PARENT_REWIND_H
 #define PARENT_REWIND_H

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/msg.h"
+#include "parent/anchors.h"
 #include "parent/prune.h"
 #include "parent/relay.h"
 #include "parent/session.h"
@@ -45,33 +46,52 @@ static err next_frame(bool *ended, bool *stopping, int fd, int stop, bool busy, 
     }
 }
 
-static err serve_store(int fd, const struct parent_config *conf, uint16_t seq, int stop)
+/* Say that it may begin, then answer frame by frame. */
+static err serve_session(int fd, struct session *session, const struct parent_config *conf, uint16_t seq, int stop)
 {
-    STORE_BACKEND store = NULL;
-    SESSION session = { 0 };
     BYTES room = NULL;
+    SEGMENTS log = { 0 };
     bool ended = false, stopping = false;
-    /* Not made here: a store that vanished under a running parent must not come back empty. */
-    const struct store_conf stores = parent_stores(conf);
-    TRY(store_open(&store, &stores, false));
-    TRY(session_open(&session, store, (struct session_out){ send_frame, &fd }, conf->store_max_object));
     TRY(mem_new(&room, LINK_PIECE));
     TRY(msg_send(fd, LINK_READY, seq, NULL, 0, SERVE_FRAME_MS));
     for (;;) {
         struct msg m;
-        TRY(next_frame(&ended, &stopping, fd, stop, session.putting, conf->link_idle));
+        TRY(next_frame(&ended, &stopping, fd, stop, session->putting, conf->link_idle));
         if (ended) return OK;
         /* An end of the stream between requests is how an enclave leaves. */
         err e = msg_recv(fd, &m, room, LINK_PIECE, NULL, SERVE_FRAME_MS);
-        if (e.code == E_CLOSED && !session.putting) return OK;
+        if (e.code == E_CLOSED && !session->putting) return OK;
         TRY(e);
-        TRY(session_on(&session, &m));
-        if (session.head_moved) {
-            session.head_moved = false;
+        TRY(session_on(session, &m));
+        if (session->head_moved) {
+            session->head_moved = false;
             /* The generation is durable and was answered; tidying up may fail and be tried next time. */
-            err_drop(prune(store, conf->store_keep, NULL));
+            err_drop(prune_by(session->store, &(struct prune_rules){ .last = conf->store_keep, .log = &log }, NULL));
         }
     }
+}
+
+static err serve_store(int fd, const struct parent_config *conf, uint16_t seq, int stop)
+{
+    STORE_BACKEND store = NULL;
+    SESSION session = { 0 };
+    /* Not made here: a store that vanished under a running parent must not come back empty. */
+    const struct store_conf stores = parent_stores(conf);
+    TRY(store_open(&store, &stores, false));
+    TRY(session_open(&session, store, (struct session_out){ send_frame, &fd }, conf->store_max_object));
+    return serve_session(fd, &session, conf, seq, stop);
+}
+
+static err serve_witness(int fd, const struct parent_config *conf, uint16_t seq, int stop)
+{
+    STORE_BACKEND store = NULL;
+    ANCHORS anchors = { 0 };
+    SESSION session = { 0 };
+    const struct store_conf stores = parent_stores(conf);
+    TRY(store_open(&store, &stores, false));
+    TRY(anchors_open(&anchors, store, conf));
+    session_open_witness(&session, (struct session_out){ send_frame, &fd }, (struct session_anchor){ anchors_ask, &anchors });
+    return serve_session(fd, &session, conf, seq, stop);
 }
 
 static err serve_egress(int fd, const struct parent_config *conf, const struct hello *hello, const struct msg *m, int stop)
@@ -106,5 +126,6 @@ err serve_link(int *fd, const struct parent_config *conf, int stop)
         return e;
     }
     if (hello.purpose == LINK_EGRESS) return serve_egress(mine, conf, &hello, &m, stop);
+    if (hello.purpose == LINK_WITNESS) return serve_witness(mine, conf, m.seq, stop);
     return serve_store(mine, conf, m.seq, stop);
 }

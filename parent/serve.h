@@ -6,7 +6,7 @@
 
 enum { SERVE_FRAME_MS = 30000 };             /* a frame that began must have come, or gone, by then */
 
-/* Serve the accepted connection *fd (taken): STORE or EGRESS, as its hello says. `stop` (a
+/* Serve the accepted connection *fd (taken): STORE, EGRESS or WITNESS, as its hello says. `stop` (a
  * descriptor, or -1): once it can be read, a running put is finished, and the connection then
  * ended as soon as it falls silent. Fails: what ended it early; the peer was told where that was possible. */
 err serve_link(int *fd, const struct parent_config *conf, int stop);

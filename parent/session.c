@@ -1,4 +1,4 @@
-/* session.c - the rules of a STORE connection.
+/* session.c - the rules of a STORE connection, and the one of a WITNESS connection.
  *
  * The peer is the enclave if all is well and anybody otherwise. It gets to hold one unfinished object
  * and one buffer of ours, both of sizes that we chose. */
@@ -36,17 +36,23 @@ err hello_parse(struct hello *out, const struct msg *m)
         return OK;
     }
     TRY(rd_end(&r, "hello"));
-    if (out->purpose != LINK_STORE) FAIL(E_FORMAT, "a hello with unknown purpose %u", out->purpose);
+    if (out->purpose != LINK_STORE && out->purpose != LINK_WITNESS) FAIL(E_FORMAT, "a hello with unknown purpose %u", out->purpose);
     return OK;
 }
 
 err session_open(struct session *s, struct store_backend *store, struct session_out out, uint64_t max_object)
 {
     memset(s, 0, sizeof *s);
+    s->purpose = LINK_STORE;
     s->store = store;
     s->out = out;
     s->max_object = max_object;
     return mem_new(&s->piece, LINK_PIECE);
+}
+
+void session_open_witness(struct session *s, struct session_out out, struct session_anchor anchor)
+{
+    *s = (struct session){ .purpose = LINK_WITNESS, .out = out, .anchor = anchor };
 }
 
 void session_close(struct session *s)
@@ -99,16 +105,22 @@ static err on_head_put(struct session *s, const struct msg *m)
     return done_or_error(s, m, e);
 }
 
-static err read_name(char out[static LINK_NAME_MAX + 1], const struct msg *m)
+/* The last field of a frame. */
+static err read_last_name(char out[static LINK_NAME_MAX + 1], struct rd *r)
 {
-    struct rd r = rd_of(m->body, m->len);
     size_t n = 0;
-    const uint8_t *name = rd_var(&r, LINK_NAME_MAX, &n);
-    TRY(rd_end(&r, "object name"));
+    const uint8_t *name = rd_var(r, LINK_NAME_MAX, &n);
+    TRY(rd_end(r, "object name"));
     if (!link_name_ok((const char *)name, n)) FAIL(E_FORMAT, "a name that no object can have");
     memcpy(out, name, n);
     out[n] = '\0';
     return OK;
+}
+
+static err read_name(char out[static LINK_NAME_MAX + 1], const struct msg *m)
+{
+    struct rd r = rd_of(m->body, m->len);
+    return read_last_name(out, &r);
 }
 
 static err on_put(struct session *s, const struct msg *m)
@@ -219,15 +231,29 @@ static err on_list(struct session *s, const struct msg *m)
     return answer(s, m, LINK_LISTED, body, w.len);
 }
 
-/* What may be asked, how long it may be, and whether inside a put or outside. */
-static const struct rule { uint16_t type; uint32_t min, max; bool in_put; err (*on)(struct session *, const struct msg *); } rules[] = {
-    { LINK_HEAD_GET, 0, 0, false, on_head_get },
-    { LINK_HEAD_PUT, 8, 8 + 2 * LINK_HEAD_MAX, false, on_head_put },
-    { LINK_PUT, 4, 4 + LINK_NAME_MAX, false, on_put },
-    { LINK_DATA, 1, LINK_PIECE, true, on_data },
-    { LINK_PUT_END, 8, 8, true, on_put_end },
-    { LINK_GET, 4, 4 + LINK_NAME_MAX, false, on_get },
-    { LINK_LIST, 0, 0, false, on_list },
+static err on_anchor(struct session *s, const struct msg *m)
+{
+    uint8_t body[LINK_ANCHORED_MAX];
+    char name[LINK_NAME_MAX + 1];
+    size_t note_len = 0, n = 0;
+    struct rd r = rd_of(m->body, m->len);
+    const uint32_t deadline = rd_u32(&r);
+    const uint8_t *note = rd_var(&r, LINK_NOTE_MAX, &note_len);
+    TRY(read_last_name(name, &r));
+    err e = s->anchor.ask(s->anchor.self, body, &n, (const char *)note, note_len, name, deadline);
+    return e.code ? answer_error(s, m, e) : answer(s, m, LINK_ANCHORED, body, n);
+}
+
+/* What may be asked on which connection, how long it may be, and whether inside a put or outside. */
+static const struct rule { uint16_t type, purpose; uint32_t min, max; bool in_put; err (*on)(struct session *, const struct msg *); } rules[] = {
+    { LINK_HEAD_GET, LINK_STORE, 0, 0, false, on_head_get },
+    { LINK_HEAD_PUT, LINK_STORE, 8, 8 + 2 * LINK_HEAD_MAX, false, on_head_put },
+    { LINK_PUT, LINK_STORE, 4, 4 + LINK_NAME_MAX, false, on_put },
+    { LINK_DATA, LINK_STORE, 1, LINK_PIECE, true, on_data },
+    { LINK_PUT_END, LINK_STORE, 8, 8, true, on_put_end },
+    { LINK_GET, LINK_STORE, 4, 4 + LINK_NAME_MAX, false, on_get },
+    { LINK_LIST, LINK_STORE, 0, 0, false, on_list },
+    { LINK_ANCHOR, LINK_WITNESS, 12, 12 + LINK_NOTE_MAX + LINK_NAME_MAX, false, on_anchor },
 };
 
 static err run_rule(struct session *s, const struct msg *m)
@@ -235,6 +261,7 @@ static err run_rule(struct session *s, const struct msg *m)
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const struct rule *r = &rules[i];
         if (r->type != m->type) continue;
+        if (r->purpose != s->purpose) FAIL(E_STATE, "a link frame of type %#x on a connection for another purpose", m->type);
         if (r->in_put != s->putting)
             FAIL(E_STATE, "a link frame of type %#x may not come %s a put", m->type, s->putting ? "inside" : "outside");
         if (m->len < r->min || m->len > r->max) FAIL(E_FORMAT, "a link frame of type %#x with %u bytes", m->type, m->len);

@@ -1,6 +1,6 @@
 /* session.h - one link connection's frames, answered; no descriptor in sight.
  *
- * The rules of core/link.h for a STORE connection, as a function of the frames:
+ * The rules of core/link.h for a STORE or WITNESS connection, as a function of the frames:
  * where answers go is the caller's (a socket, a test, the fuzzer). Bytes of every
  * kind are survived; a frame that breaks the rules ends the session. */
 #ifndef PARENT_SESSION_H
@@ -22,8 +22,16 @@ err hello_parse(struct hello *out, const struct msg *m);
 /* Where answers go: sends one frame, or fails and so ends the session. */
 struct session_out { err (*send)(void *self, uint16_t type, uint16_t seq, const void *body, size_t n); void *self; };
 
+/* Takes a checkpoint to the witnesses: writes a LINK_ANCHORED's body of out[0..*n). Fails with what the enclave is to be told; the session goes on. */
+struct session_anchor {
+    err (*ask)(void *self, uint8_t out[static LINK_ANCHORED_MAX], size_t *n, const char *note, size_t note_len, const char *tail, uint32_t deadline_ms);
+    void *self;
+};
+
 struct session {
+    uint16_t purpose;                        /* LINK_STORE or LINK_WITNESS */
     struct store_backend *store;             /* borrowed */
+    struct session_anchor anchor;            /* of LINK_WITNESS */
     struct session_out out;
     uint64_t max_object;                     /* bytes of one object, at most */
     uint8_t *piece;                          /* LINK_PIECE bytes for objects on their way out */
@@ -36,6 +44,8 @@ struct session {
 };
 /* Fails: E_MEMORY. */
 err  session_open(struct session *s, struct store_backend *store, struct session_out out, uint64_t max_object);
+/* A WITNESS connection's. */
+void session_open_witness(struct session *s, struct session_out out, struct session_anchor anchor);
 void session_close(struct session *s);       /* an unfinished put leaves no trace */
 #define SESSION __attribute__((cleanup(session_close))) struct session
 

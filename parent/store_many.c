@@ -296,6 +296,7 @@ static err many_remove(struct store_backend *base, size_t *removed, const void *
 static void many_close(struct store_backend *base)
 {
     struct many_store *s = (struct many_store *)base;
+    segments_drop(&s->log);
     for (size_t i = 0; i < s->count; i++) store_backend_close(&s->members[i].store);
     free(s);
 }

@@ -6,7 +6,7 @@
 #include "parent/copy.h"
 #include "parent/store_many_in.h"
 
-struct raw { uint8_t bytes[LINK_HEAD_MAX]; size_t n; err result; bool parsed; uint64_t generation; };
+struct raw { uint8_t bytes[LINK_HEAD_MAX]; size_t n; err result; bool parsed; uint64_t generation; struct log_end log; };
 
 static bool same(const struct raw *r, const void *head, size_t n)
 {
@@ -36,20 +36,30 @@ static bool whole(struct many_store *s, const struct raw *r)
     NEEDS needs = { 0 };
     bool there = false;
     if (!r->parsed) return false;
-    if (needs_of(&needs, &s->base, r->bytes, r->n).code) return false;
+    if (needs_of(&needs, &s->base, &s->log, r->bytes, r->n).code || needs.log_broken) return false;
     return needs_there(&there, &needs, &s->base).code == E_OK && there;
 }
 
-/* Does head i come before head k, both read well? More generation first, then the order of the stores. */
+/* Does head i come before head k, both read well? More generation first, then more of a log, then the order of the stores. */
 static bool before(const struct raw *heads, size_t i, size_t k)
 {
     if (heads[i].parsed != heads[k].parsed) return heads[i].parsed;
     if (heads[i].n == 0 || heads[k].n == 0) return heads[i].n > 0 && heads[k].n == 0;
-    return heads[i].generation > heads[k].generation;
+    if (heads[i].generation != heads[k].generation) return heads[i].generation > heads[k].generation;
+    return segments_newer(&heads[i].log, &heads[k].log);
+}
+
+/* Entries are added to the log between generations, too. A tail that cannot be read counts as none. */
+static void weigh(struct raw *heads, struct many_store *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct head h;
+        if (heads[i].parsed && head_parse(&h, heads[i].bytes, heads[i].n).code == E_OK) err_drop(segments_end(&heads[i].log, &s->base, h.log));
+    }
 }
 
 /* Out: *pick, the store whose head is offered. When all agree that is asked no further. */
-static err choose(size_t *pick, const struct raw *heads, struct many_store *s)
+static err choose(size_t *pick, struct raw *heads, struct many_store *s)
 {
     bool tried[STORES_MAX] = { false };
     size_t first = s->count;
@@ -66,6 +76,7 @@ static err choose(size_t *pick, const struct raw *heads, struct many_store *s)
     if (first == s->count) FAIL(last.code, "stores: no store's head can be read");
     *pick = first;
     if (agree) return OK;
+    weigh(heads, s);
     size_t top = s->count;
     for (size_t round = 0; round < s->count; round++) {
         size_t best = s->count;
@@ -124,7 +135,7 @@ static err prepare(struct move *v, struct many_store *s, const struct raw *expec
     uint64_t next_generation = 0;
     if (head_parse(&h, v->next, v->next_len).code == E_OK) {
         next_generation = h.generation;
-        TRY(needs_of(&needs, &s->base, v->next, v->next_len));
+        TRY(needs_of(&needs, &s->base, &s->log, v->next, v->next_len));
     }
     for (size_t i = 0; i < s->count; i++) {
         if (!may_follow(&v->heads[i], expected, same(&v->heads[i], expected->bytes, expected->n)) && !same(&v->heads[i], v->next, v->next_len)) continue;
@@ -175,7 +186,7 @@ err store_many_states(struct store_backend *any, err (*each)(void *, const struc
     if (!s) return OK;
     read_heads(heads, s, s->count);
     err e = choose(&pick, heads, s);
-    if (e.code == E_OK && heads[pick].parsed) err_drop(needs_of(&needs, any, heads[pick].bytes, heads[pick].n));
+    if (e.code == E_OK && heads[pick].parsed) err_drop(needs_of(&needs, any, &s->log, heads[pick].bytes, heads[pick].n));
     for (size_t i = 0; i < s->count; i++) {
         struct many_report r = { s->members[i].name, MANY_AWAY, heads[i].generation };
         bool there = false;

@@ -1,6 +1,7 @@
 /* store_many_in.h - what the parts of store_many share. */
 #ifndef PARENT_STORE_MANY_IN_H
 #define PARENT_STORE_MANY_IN_H
+#include "parent/segments.h"
 #include "parent/store_many.h"
 #include "parent/store_open.h"
 
@@ -11,7 +12,13 @@ struct member {
     bool told;                               /* that it is away: once is enough */
     int64_t rest_until;                      /* monotonic ms: it did not answer, and is left in peace until then */
 };
-struct many_store { struct store_backend base; size_t count; uint64_t durable; struct member members[STORES_MAX]; };
+struct many_store {
+    struct store_backend base;
+    size_t count;
+    uint64_t durable;
+    struct member members[STORES_MAX];
+    struct segments log;                     /* of the head that was looked at last: not walked through for every seal */
+};
 
 enum { MANY_REST_MS = 30000 };
 /* May it be asked? Opens it if it is away; not while it rests. */
@@ -29,12 +36,19 @@ err many_head_get(struct store_backend *base, uint8_t out[static LINK_HEAD_MAX],
 err many_head_put(struct store_backend *base, const void *expected, size_t expected_len, const void *next, size_t next_len);
 
 /* What a head needs, from its manifest. */
-struct needs { struct store_entry *entries; char (*names)[LINK_NAME_MAX + 1]; size_t count; };
+struct needs {
+    struct store_entry *entries;             /* in the order in which they are to be brought */
+    char (*names)[LINK_NAME_MAX + 1];
+    size_t *by_name;
+    size_t count, tail;                      /* tail: place of the log's newest segment; count: none */
+    bool   log_broken;                       /* a segment of the log is nowhere */
+};
 void needs_drop(struct needs *n);
 #define NEEDS __attribute__((cleanup(needs_drop))) struct needs
-/* Read through `from`. A head of generation 0 needs nothing. Fails: E_FORMAT (no head of ours, or no such manifest), E_ABSENT, E_IO. */
-err needs_of(struct needs *out, struct store_backend *from, const void *head, size_t n);
-/* Copy what `to` lacks of it. Out: *brought. Fails: E_ABSENT (no store has it), E_AUTH (another size there), E_IO. */
+/* Read through `from`; `log` is kept from one call to the next. A head of generation 0 needs nothing. A log of which a segment is missing everywhere is told
+ * by log_broken: what nobody has must not keep the next head out. Fails: E_FORMAT (no head of ours, or no such manifest), E_ABSENT, E_IO. */
+err needs_of(struct needs *out, struct store_backend *from, struct segments *log, const void *head, size_t n);
+/* Copy what `to` lacks of it. Out: *brought. Fails: E_ABSENT (no store has it; of the log only the tail counts), E_AUTH (another size there), E_IO. */
 err needs_bring(size_t *brought, const struct needs *n, struct store_backend *from, struct store_backend *to);
 /* Is all of it in `in`? */
 err needs_there(bool *there, const struct needs *n, struct store_backend *in);

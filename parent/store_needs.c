@@ -13,6 +13,7 @@ void needs_drop(struct needs *n)
 {
     free(n->entries);
     free(n->names);
+    free(n->by_name);
     *n = (struct needs){ 0 };
 }
 
@@ -45,7 +46,44 @@ static err read_clear(struct manifest_clear *m, uint8_t *room, struct store_back
     return OK;
 }
 
-err needs_of(struct needs *out, struct store_backend *from, const void *head, size_t n)
+static int compare_names(const void *a, const void *b, void *self)
+{
+    const struct needs *n = self;
+    return strcmp(n->entries[*(const size_t *)a].name, n->entries[*(const size_t *)b].name);
+}
+
+static err follow_log(bool *broken, struct segments *log, struct store_backend *from, const struct head *h)
+{
+    *broken = false;
+    err e = segments_follow(log, from, h->log);
+    if (e.code != E_ABSENT) return e;
+    log_warn("stores: the log of the head's generation %llu is not whole in any store", (unsigned long long)h->generation);
+    *broken = true;
+    return OK;
+}
+
+static err gather(struct needs *out, const struct head *h, const struct manifest_clear *m, uint64_t record, const struct segments *log)
+{
+    const size_t most = m->packs + log->count + 2;
+    out->entries = calloc(most, sizeof *out->entries);
+    out->names = calloc(most, sizeof *out->names);
+    out->by_name = calloc(most, sizeof *out->by_name);
+    if (!out->entries || !out->names || !out->by_name) FAIL(E_MEMORY, "a list of %zu objects", most);
+    for (uint32_t i = 0; i < m->packs; i++) {
+        struct manifest_pack p;
+        manifest_pack_get(&p, m, i);
+        need(out, p.name, p.size);
+    }
+    for (size_t i = 0; i < log->count; i++) need(out, log->one[i].name, log->one[i].size);
+    need(out, h->record, record);
+    need(out, h->manifest, m->total_size);   /* last, as everything else is brought before it */
+    out->tail = log->count ? m->packs + log->count - 1 : out->count;
+    for (size_t i = 0; i < out->count; i++) out->by_name[i] = i;
+    qsort_r(out->by_name, out->count, sizeof *out->by_name, compare_names, out);
+    return OK;
+}
+
+err needs_of(struct needs *out, struct store_backend *from, struct segments *log, const void *head, size_t n)
 {
     struct head h;
     struct manifest_clear m;
@@ -57,20 +95,10 @@ err needs_of(struct needs *out, struct store_backend *from, const void *head, si
     TRY(mem_new(&room, CLEAR_MAX));
     TRY(read_clear(&m, room, from, h.manifest));
     TRY(size_of(&record, from, h.record));
-    out->entries = calloc(m.packs + 2u, sizeof *out->entries);
-    out->names = calloc(m.packs + 2u, sizeof *out->names);
-    if (!out->entries || !out->names) {
-        needs_drop(out);
-        FAIL(E_MEMORY, "a list of %u packs", m.packs);
-    }
-    for (uint32_t i = 0; i < m.packs; i++) {
-        struct manifest_pack p;
-        manifest_pack_get(&p, &m, i);
-        need(out, p.name, p.size);
-    }
-    need(out, h.record, record);
-    need(out, h.manifest, m.total_size);     /* last, as everything else is brought before it */
-    return OK;
+    TRY(follow_log(&out->log_broken, log, from, &h));
+    err e = gather(out, &h, &m, record, log);
+    if (e.code) needs_drop(out);
+    return e;
 }
 
 /* ---- which of them are there ---- */
@@ -80,10 +108,17 @@ struct seen { const struct needs *n; bool *there; bool altered; };
 static err mark(void *self, const struct store_entry *e)
 {
     struct seen *s = self;
-    for (size_t i = 0; i < s->n->count; i++) {
-        if (strcmp(s->n->entries[i].name, e->name) != 0) continue;
-        s->there[i] = true;
-        s->altered = s->altered || s->n->entries[i].size != e->size;
+    size_t low = 0, high = s->n->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2, i = s->n->by_name[middle];
+        const int order = strcmp(e->name, s->n->entries[i].name);
+        if (order == 0) {
+            s->there[i] = true;
+            s->altered = s->altered || s->n->entries[i].size != e->size;
+            return OK;
+        }
+        if (order < 0) high = middle;
+        else low = middle + 1;
     }
     return OK;
 }
@@ -143,7 +178,10 @@ err needs_bring(size_t *brought, const struct needs *n, struct store_backend *fr
     if (s.altered) FAIL(E_AUTH, "stores: an object has another size in this store: remove it there, and it is brought again");
     for (size_t i = 0; i < n->count; i++) {
         if (marks[i]) continue;
-        TRY(bring(from, to, &n->entries[i]));
+        err brings = bring(from, to, &n->entries[i]);
+        /* What is lost everywhere must not keep the service from going on: it starts from the tail. */
+        if (brings.code == E_ABSENT && i != n->tail && tail_name_ok(n->entries[i].name)) continue;
+        TRY(brings);
         ++*brought;
     }
     return OK;

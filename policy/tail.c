@@ -71,28 +71,40 @@ static err check_shape(const struct tail *t)
     return OK;
 }
 
-err tail_parse(struct tail *out, const void *p, size_t n)
+/* All before the entries. */
+static err read_head(struct rd *r, struct tail *out)
 {
     uint8_t magic[sizeof MAGIC];
     size_t name_len = 0;
     memset(out, 0, sizeof *out);
+    rd_copy(r, magic, sizeof magic);
+    if (!rd_ok(r) || memcmp(magic, MAGIC, sizeof magic) != 0) FAIL(E_FORMAT, "not a log segment");
+    const uint32_t version = rd_u32(r);
+    if (version != TAIL_VERSION) FAIL(E_FORMAT, "a log segment of format %u: this program knows format %d", version, TAIL_VERSION);
+    rd_copy(r, out->service, sizeof out->service);
+    out->epoch = rd_u32(r);
+    out->number = rd_u32(r);
+    out->from = rd_u64(r);
+    const uint8_t *name = rd_var(r, TAIL_NAME - 1, &name_len);
+    if (name && name_len && !memchr(name, 0, name_len)) memcpy(out->previous, name, name_len);
+    rd_copy(r, out->previous_sha256, sizeof out->previous_sha256);
+    read_before(r, out);
+    out->count = rd_u32(r);
+    if (!rd_ok(r)) FAIL(E_FORMAT, "a log segment that ends early");
+    return check_shape(out);
+}
+
+err tail_peek(struct tail *out, const void *p, size_t n)
+{
+    struct rd r = rd_of(p, n);
+    return read_head(&r, out);
+}
+
+err tail_parse(struct tail *out, const void *p, size_t n)
+{
     if (n > TAIL_MAX) FAIL(E_LIMIT, "a log segment of %zu bytes", n);
     struct rd r = rd_of(p, n);
-    rd_copy(&r, magic, sizeof magic);
-    if (!rd_ok(&r) || memcmp(magic, MAGIC, sizeof magic) != 0) FAIL(E_FORMAT, "not a log segment");
-    const uint32_t version = rd_u32(&r);
-    if (version != TAIL_VERSION) FAIL(E_FORMAT, "a log segment of format %u: this program knows format %d", version, TAIL_VERSION);
-    rd_copy(&r, out->service, sizeof out->service);
-    out->epoch = rd_u32(&r);
-    out->number = rd_u32(&r);
-    out->from = rd_u64(&r);
-    const uint8_t *name = rd_var(&r, TAIL_NAME - 1, &name_len);
-    if (name && name_len && !memchr(name, 0, name_len)) memcpy(out->previous, name, name_len);
-    rd_copy(&r, out->previous_sha256, sizeof out->previous_sha256);
-    read_before(&r, out);
-    out->count = rd_u32(&r);
-    if (!rd_ok(&r)) FAIL(E_FORMAT, "a log segment that ends early");
-    TRY(check_shape(out));
+    TRY(read_head(&r, out));
     read_entries(&r, out);
     out->state = rd_var(&r, TAIL_STATE_MAX, &out->state_len);
     make_message(out, p, n - r.left);

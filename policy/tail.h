@@ -14,7 +14,8 @@
 
 enum {
     TAIL_VERSION = 1, TAIL_ENTRIES = 256, TAIL_ENTRY_MAX = 128 << 10, TAIL_STATE_MAX = 256 << 10, TAIL_FULL = 64 << 10,
-    TAIL_MAX = 512 << 10, TAIL_NAME = 40, TAIL_MESSAGE = 22 + 32
+    TAIL_MAX = 512 << 10, TAIL_NAME = 40, TAIL_MESSAGE = 22 + 32,
+    TAIL_HEAD = 8 + 4 + 32 + 4 + 4 + 8 + 4 + TAIL_NAME + 32 + TLOG_LEVELS * TLOG_HASH + 4    /* all before the entries, at most */
 };
 
 struct tail {
@@ -36,6 +37,8 @@ void tail_name(char out[static TAIL_NAME], uint64_t from, const uint8_t salt[sta
 bool tail_name_ok(const char *name);
 /* Read all of p[0..n). Fails: E_FORMAT (also an unknown version, named in the log), E_LIMIT. */
 err  tail_parse(struct tail *out, const void *p, size_t n);
+/* Read what stands before the entries only: where it is, and what comes before it. p[0..n) is its beginning, TAIL_HEAD bytes or all of it. Fails: E_FORMAT, E_LIMIT. */
+err  tail_peek(struct tail *out, const void *p, size_t n);
 /* Write it up to the signature, and make `message` of that; the signature is the caller's to append. The writer must be
  * at its beginning. Fails: E_LIMIT. */
 err  tail_write(struct wr *w, struct tail *t);

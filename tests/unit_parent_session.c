@@ -175,6 +175,7 @@ static const struct bad bads[] = {
     { LINK_PUT, 4, "\0\0\0\0", false, E_FORMAT }, { LINK_PUT, 3, "\0\0\0", false, E_FORMAT }, { LINK_PUT, 6, "\2\0\0\0..", false, E_FORMAT },
     { LINK_PUT, 7, "\3\0\0\0a/b", false, E_FORMAT }, { LINK_PUT, 6, "\3\0\0\0ab", false, E_FORMAT }, { LINK_PUT, 6, "\1\0\0\0ab", false, E_FORMAT },
     { LINK_PUT, 6, "\2\0\0\0a\0", false, E_FORMAT }, { LINK_GET, 6, "\2\0\0\0.a", false, E_FORMAT }, { LINK_GET, 5, "\1\0\0\0A", false, E_FORMAT },
+    { LINK_ANCHOR, 12, "\0\0\0\0\0\0\0\0\0\0\0\0", false, E_STATE }, { LINK_ANCHORED, 12, "\0\0\0\0\0\0\0\0\0\0\0\0", false, E_FORMAT },
     { LINK_DATA, 1, "x", false, E_STATE }, { LINK_PUT_END, 8, "\0\0\0\0\0\0\0\0", false, E_STATE },
     { LINK_DATA, 0, "", true, E_FORMAT }, { LINK_PUT_END, 7, "\0\0\0\0\0\0\0", true, E_FORMAT },
     { LINK_PUT, 5, "\1\0\0\0b", true, E_STATE }, { LINK_GET, 5, "\1\0\0\0b", true, E_STATE }, { LINK_LIST, 0, "", true, E_STATE },
@@ -238,7 +239,7 @@ END_TEST
 START_TEST(hellos)
 {
     static const struct { size_t len; const char *body; enum err_code code; } rows[] = {
-        { 4, "\1\0\1\0", E_OK }, { 4, "\2\0\1\0", E_DENIED }, { 4, "\1\0\3\0", E_FORMAT }, { 4, "\1\0\0\0", E_FORMAT },
+        { 4, "\1\0\1\0", E_OK }, { 4, "\2\0\1\0", E_DENIED }, { 4, "\1\0\3\0", E_OK }, { 4, "\1\0\4\0", E_FORMAT }, { 4, "\1\0\0\0", E_FORMAT }, { 5, "\1\0\3\0x", E_FORMAT },
         { 3, "\1\0\1", E_FORMAT }, { 0, "", E_FORMAT }, { 5, "\1\0\1\0x", E_FORMAT },
         { 13, "\1\0\2\0\xbb\1\3\0\0\0a.b", E_OK }, { 13, "\1\0\2\0\0\0\3\0\0\0a.b", E_FORMAT }, { 10, "\1\0\2\0\xbb\1\0\0\0\0", E_FORMAT },
         { 12, "\1\0\2\0\xbb\1\3\0\0\0a.", E_FORMAT }, { 14, "\1\0\2\0\xbb\1\3\0\0\0a.bc", E_FORMAT }, { 4, "\1\0\2\0", E_FORMAT },
@@ -259,6 +260,74 @@ START_TEST(names)
 {
     ck_assert(link_name_ok("g0000000000000001-0a1b2c3d.pack", 31) && link_name_ok("0", 1));
     ck_assert(!link_name_ok("", 0) && !link_name_ok(".", 1) && !link_name_ok("-x", 2) && !link_name_ok("a_b", 3) && !link_name_ok("a\0b", 3));
+}
+END_TEST
+
+/* ---- a WITNESS connection ---- */
+
+struct asked { unsigned count; err fails; char note[16], tail[LINK_NAME_MAX + 1]; uint32_t deadline; };
+
+static err keep_ask(void *self, uint8_t out[static LINK_ANCHORED_MAX], size_t *n, const char *note, size_t note_len, const char *tail, uint32_t deadline_ms)
+{
+    struct asked *a = self;
+    a->count++;
+    snprintf(a->note, sizeof a->note, "%.*s", (int)note_len, note);
+    snprintf(a->tail, sizeof a->tail, "%s", tail);
+    a->deadline = deadline_ms;
+    memset(out, 7, 12);
+    *n = 12;
+    return a->fails;
+}
+
+START_TEST(witness_connection)
+{
+    struct asked a = { 0 };
+    struct rig r = { 0 };
+    uint8_t body[128];
+    struct wr w = wr_of(body, sizeof body);
+    session_open_witness(&r.session, (struct session_out){ keep_frame, &r.sent }, (struct session_anchor){ keep_ask, &a });
+    wr_u32(&w, 1234);
+    wr_var(&w, "a note", 6);
+    wr_var(&w, "log-1", 5);
+    ASSERT_OK(frame(&r, LINK_ANCHOR, body, w.len));
+    ck_assert(said(&r, LINK_ANCHORED) && r.sent.len[0] == 12 && r.sent.body[0][0] == 7);
+    ck_assert_str_eq(a.note, "a note");
+    ck_assert_str_eq(a.tail, "log-1");
+    ck_assert_uint_eq(a.deadline, 1234);
+    /* what merely fails is told, and the connection goes on */
+    a.fails = (err){ E_ABSENT };
+    ASSERT_OK(frame(&r, LINK_ANCHOR, body, w.len));
+    ck_assert(said_error(&r, E_ABSENT));
+    a.fails = OK;
+    ASSERT_OK(frame(&r, LINK_ANCHOR, body, w.len));
+    ck_assert(said(&r, LINK_ANCHORED) && a.count == 3);
+    r.sent.fails = (err){ E_TIMEOUT };
+    ASSERT_CODE(frame(&r, LINK_ANCHOR, body, w.len), E_TIMEOUT);
+    session_close(&r.session);
+}
+END_TEST
+
+static const struct bad witness_bads[] = {
+    { LINK_HEAD_GET, 0, "", false, E_STATE }, { LINK_PUT, 5, "\1\0\0\0a", false, E_STATE }, { LINK_DATA, 1, "x", false, E_STATE },
+    { LINK_HEAD_PUT, 9, "\0\0\0\0\1\0\0\0x", false, E_STATE }, { LINK_LIST, 0, "", false, E_STATE }, { LINK_HELLO, 4, "\1\0\3\0", false, E_FORMAT },
+    { LINK_ANCHORED, 12, "\0\0\0\0\0\0\0\0\0\0\0\0", false, E_FORMAT }, { LINK_ANCHOR, 0, "", false, E_FORMAT },
+    { LINK_ANCHOR, 12, "\0\0\0\0\0\0\0\0\0\0\0\0", false, E_FORMAT },                 /* no name */
+    { LINK_ANCHOR, 13, "\0\0\0\0\0\0\0\0\1\0\0\0A", false, E_FORMAT }, { LINK_ANCHOR, 14, "\0\0\0\0\0\0\0\0\1\0\0\0ab", false, E_FORMAT },
+    { LINK_ANCHOR, 13, "\0\0\0\0\1\0\1\0\1\0\0\0a", false, E_FORMAT },               /* a longer note than there is, or may be */
+};
+
+START_TEST(witness_rule_breakers)
+{
+    for (size_t i = 0; i < sizeof witness_bads / sizeof *witness_bads; i++) {
+        struct asked a = { 0 };
+        struct rig r = { 0 };
+        session_open_witness(&r.session, (struct session_out){ keep_frame, &r.sent }, (struct session_anchor){ keep_ask, &a });
+        err e = frame(&r, witness_bads[i].type, witness_bads[i].body, witness_bads[i].len);
+        ck_assert_msg(e.code == witness_bads[i].code, "row %zu: %s", i, err_text(e.code));
+        ck_assert_msg(said_error(&r, witness_bads[i].code), "row %zu: no word of it", i);
+        ck_assert_uint_eq(a.count, 0);
+        session_close(&r.session);
+    }
 }
 END_TEST
 
@@ -374,7 +443,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return CHECK_SUITE("parent_session", orderly, failing_puts, rule_breakers, over_long_frames, deaf_peer, hellos, names,
+    return CHECK_SUITE("parent_session", orderly, failing_puts, rule_breakers, over_long_frames, deaf_peer, hellos, names, witness_connection, witness_rule_breakers,
                        enclaves_client, way_out_refused);
 }
 

@@ -120,6 +120,13 @@ START_TEST(a_segment_is_read_as_written)
         ck_assert_mem_eq(again, bytes, w.len);
         ASSERT_CODE(tail_check(&t, (const uint8_t *)"0123456789abcdef0123456789abcdef"), E_AUTH);
         for (size_t cut = 0; cut < n; cut++) ck_assert_int_ne(tail_parse(&t, bytes, cut).code, E_OK);
+        /* Its beginning tells the same, and a beginning of TAIL_HEAD bytes is enough. */
+        struct tail whole, head;
+        ASSERT_OK(tail_parse(&whole, bytes, n));
+        ASSERT_OK(tail_peek(&head, bytes, n < TAIL_HEAD ? n : TAIL_HEAD));
+        ck_assert(head.from == whole.from && head.count == whole.count && strcmp(head.previous, whole.previous) == 0);
+        ck_assert_mem_eq(head.previous_sha256, whole.previous_sha256, 32);
+        ASSERT_CODE(tail_peek(&head, bytes, 60), E_FORMAT);
         ASSERT_CODE(tail_parse(&t, bytes, n + 1), E_FORMAT);
     }
 }

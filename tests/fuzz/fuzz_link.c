@@ -41,6 +41,20 @@ static bool next(struct msg *m, struct rd *r)
     return m->body != NULL;
 }
 
+/* Fails now and then, so that both answers are seen. */
+static err ask(void *self, uint8_t out[static LINK_ANCHORED_MAX], size_t *n, const char *note, size_t note_len, const char *tail, uint32_t deadline_ms)
+{
+    (void)self;
+    MUST(note_len <= LINK_NOTE_MAX && link_name_ok(tail, strlen(tail)));
+    fuzz_reached("link.anchor");
+    if (note_len && note[0] == 'x') return (err){ E_ABSENT };
+    struct wr w = wr_of(out, LINK_ANCHORED_MAX);
+    wr_u64(&w, deadline_ms);
+    wr_u32(&w, 0);
+    *n = w.len;
+    return OK;
+}
+
 static void way_out(const struct hello *h)
 {
     static struct allow allow;
@@ -65,9 +79,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         way_out(&h);
         return 0;
     }
+    if (h.purpose == LINK_WITNESS) {
+        struct session w;
+        session_open_witness(&w, (struct session_out){ take, &seen }, (struct session_anchor){ ask, NULL });
+        while (next(&m, &r) && session_on(&w, &m).code == E_OK) continue;
+        session_close(&w);
+        return 0;
+    }
     if (store_backend_memory(&store, 1 << 20).code) return 0;
     /* As session_open() makes it, with one buffer for all runs. */
-    struct session s = { .store = store, .out = { take, &seen }, .max_object = 1 << 18, .piece = piece };
+    struct session s = { .purpose = LINK_STORE, .store = store, .out = { take, &seen }, .max_object = 1 << 18, .piece = piece };
     while (next(&m, &r) && session_on(&s, &m).code == E_OK) continue;
     store_put_close(&s.put);
     return 0;

@@ -1,7 +1,7 @@
 """Seeds of parent's fuzz targets."""
 import struct
 
-(HELLO, READY, HEAD_GET, HEAD, HEAD_PUT, PUT, DATA, PUT_END, GET, GET_END, LIST, LISTED, DONE) = range(0x100, 0x10d)
+(HELLO, READY, HEAD_GET, HEAD, HEAD_PUT, PUT, DATA, PUT_END, GET, GET_END, LIST, LISTED, DONE, ANCHOR, ANCHORED) = range(0x100, 0x10f)
 
 
 def frame(kind, body=b"", seq=1, length=None):
@@ -29,6 +29,11 @@ def link():
     yield frame(HELLO, b"\1\0\2\0\x50\0" + var(b"fd00::1"))
     yield frame(HELLO, b"\1\0\2\0\xbb\1" + var(b"evil.example"))
     yield frame(HELLO, b"\2\0\1\0")
+    witness = frame(HELLO, b"\1\0\3\0")
+    anchor = frame(ANCHOR, struct.pack("<I", 5000) + var(b"a note") + var(b"log-0000000000000000-0123456789abcdef"))
+    yield witness + anchor * 2
+    yield witness + anchor + frame(HEAD_GET)
+    yield store + anchor
     yield frame(LIST)
 
 
