@@ -281,7 +281,7 @@ static err anchored(struct disk *d)
 static err not_enough(struct disk *d)
 {
     struct disk_log *l = &d->log;
-    const bool more = l->shown.told > l->asked;
+    const bool more = l->shown.told >= l->asked;
     const uint8_t was = l->shown.freshness;
     l->shown.freshness = more ? FRESH_ROLLBACK : FRESH_UNREACHABLE;
     later(d);
