@@ -1,0 +1,6 @@
+# Build keys, grants, announcements.
+hf_unit(unit_keystore_grant SOURCES unit_keystore_grant.c LIBS hf_support hf_keystore)
+# Grants against a second implementation in Python, both ways.
+add_executable(grant_run grant_run.c)
+target_link_libraries(grant_run PRIVATE hf_keystore)
+add_test(NAME keystore_grant_model COMMAND Python3::Interpreter -B ${CMAKE_CURRENT_SOURCE_DIR}/grant_run.py $<TARGET_FILE:grant_run>)
