@@ -1,5 +1,6 @@
 # Build keys, grants, announcements.
 hf_unit(unit_keystore_grant SOURCES unit_keystore_grant.c LIBS hf_support hf_keystore)
+hf_unit(unit_keystore_announce SOURCES unit_keystore_announce.c LIBS hf_support hf_announce)
 # Grants against a second implementation in Python, both ways.
 add_executable(grant_run grant_run.c)
 target_link_libraries(grant_run PRIVATE hf_keystore)
