@@ -54,7 +54,11 @@ static enum exits refused(const struct call *c, const struct http_answer *a)
     const char *hint = hint_of_status(a->status, parent_says);
     enum exits code = exit_of_status(a->status, parent_says);
     const char *id = json_string_value(json_object_get(body, "request_id"));
-    JSON detail = json_pack("{s:I, s:s?}", "status", (json_int_t)a->status, "request_id", id);
+    /* Where it has a reason of its own, ours would be a guess. */
+    const char *reason = json_string_value(json_object_get(body, "reason"));
+    if (reason) hint = NULL;
+    JSON detail = json_pack("{s:I, s:s?, s:s*, s:O*}", "status", (json_int_t)a->status, "request_id", id, "reason", reason, "account", json_object_get(body, "account"));
+    if (words && reason) return say_failure(c, code, &detail, hint, "%s: %s (HTTP %ld)", words, reason, a->status);
     if (words) return say_failure(c, code, &detail, hint, "%s (HTTP %ld)", words, a->status);
     return say_failure(c, code, &detail, hint, "HTTP %ld: %.300s", a->status, (const char *)a->body);
 }
@@ -104,6 +108,7 @@ static enum exits ask(const struct call *c, json_t **body, const struct http_req
     return take(c, body, e, &a);
 }
 enum exits call_ask_channel(const struct call *c, json_t **body, const struct http_request *r) { return ask(c, body, r); }
+enum exits call_take(const struct call *c, json_t **body, err e, const struct http_answer *a) { return take(c, body, e, a); }
 enum exits call_unreached(const struct call *c, err e, const struct http_answer *a) { return unreached(c, e, a); }
 
 static enum exits show(const struct call *c, json_t **body)

@@ -22,7 +22,7 @@ def run(*args, stdin=b"", tty=False):
 
 
 COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "seal", "backups", "backup", "restore", "disk", "address",
-            "verify", "pcr", "eif", "key", "witness", "policy", "release", "veto", "permit", "genesis"]
+            "verify", "pcr", "eif", "key", "witness", "policy", "release", "veto", "permit", "genesis", "upgrade"]
 ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
           ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]
 SETUP = ASKING[-1]
