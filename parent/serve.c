@@ -56,6 +56,7 @@ static err serve_store(int fd, const struct parent_config *conf, uint16_t seq, i
     TRY(store_open(&store, &stores, false));
     TRY(session_open(&session, store, (struct session_out){ send_frame, &fd }, conf->store_max_object));
     TRY(mem_new(&room, LINK_PIECE));
+    fd_wide(fd);
     TRY(msg_send(fd, LINK_READY, seq, NULL, 0, SERVE_FRAME_MS));
     for (;;) {
         struct msg m;
