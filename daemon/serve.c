@@ -34,6 +34,7 @@ static err on_want(struct init *in, struct child *c, const struct msg *m)
     FD fd = -1;
     err e = fd_connect(&fd, in->config.parent_link, CONNECT_MS);
     if (e.code) return msg_send_error(c->control, m, e);
+    if (what == GIVE_PARENT) fd_wide(fd);  /* sealed bytes; disk itself has no call for this */
     return give_answer(c, m, what, fd);
 }
 

@@ -23,7 +23,7 @@ SECRET_HEADERS = ["core/secret.h", "core/crypto.h", "core/sandbox.h"]
 
 # Header prefix of a library -> the files that may name it.
 LIBRARIES = {
-    r"openssl/": ["core/hash.c", "core/crypto.c", "core/aead.c", "keystore/hpke.c", "keystore/nums.c", "keystore/p256.c", "keystore/recipient.c", "keystore/envelope.c",
+    r"openssl/": ["core/hash.c", "core/crypto.c", "core/gcm.c", "core/aead.c", "keystore/hpke.c", "keystore/nums.c", "keystore/p256.c", "keystore/recipient.c", "keystore/envelope.c",
                   "keystore/attest_verify.c", "keystore/cose.c", "keystore/http.c", "policy/signature.c", "parent/witness_key.c", "sim/"],
     r"libcryptsetup": ["diskcrypt/luks.c"],
     r"cbor\.h": ["keystore/cbor.c", "keystore/cose.c"],
@@ -33,6 +33,7 @@ LIBRARIES = {
     r"microhttpd\.h": ["daemon/web", "parent/witness_http.c", "sim/"],
     r"sqlite3\.h": ["daemon/book.c", "daemon/book_db.c", "parent/witness_db.c"],
     r"seccomp\.h": ["core/sandbox.c"],
+    r"intel-ipsec-mb\.h": ["core/gcm_ipsec.c"],
     r"ini\.h": ["core/conf.c"],
 }
 LINES_MAX, FUNCTION_MAX = 500, 60
