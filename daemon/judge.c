@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "daemon/loop.h"
 #include "daemon/roles.h"
+#include "daemon/trace.h"
 #include "daemon/wire.h"
 #include "signer/emulate.h"
 #include "signer/tx.h"
@@ -26,6 +27,8 @@ struct verdict {
     uint32_t signed_inputs;
     uint8_t *kinds;                  /* enum emulate_kind of each input; NULL: refused before that was known */
     uint32_t kind_count;
+    struct trace trace;              /* of a dry run that asked for it: trace.out.p is set */
+    struct script_watch watch;
     struct wire_entry entry;
 };
 enum { SIGNED_SIZE = 4 + 1 + 64 };
@@ -141,6 +144,7 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
         return OK;
     }
     e = emulate_plan_make(&x->plan, &why, x->q, params->master);
+    if (!e.code && v->trace.out.p) x->plan->watch = &v->watch;
     uint64_t until = now_ms() + j->env->config.limits.time_ms;
     if (!e.code) e = emulate_verify_within(&why, x->plan, &j->env->config.limits, late, &until);
     if (is_refusal(e)) {
@@ -180,6 +184,20 @@ static err record(struct judge *j, struct verdict *v, const uint8_t *body, size_
     return msg_call(j->env->peer[ROLE_BOOK], BOOK_RECORD, out, w.len, BOOK_RECORDED, &m, room, sizeof room, ASK_MS);
 }
 
+static err answer_trial(int fd, const struct msg *m, const struct verdict *v)
+{
+    BYTES out = NULL;
+    const size_t traced = v->trace.out.p ? trace_end(&v->trace) : 0, size = 2 + 4 + strlen(v->text) + 4 + v->kind_count + 4 + traced;
+    TRY(mem_new(&out, size));
+    struct wr w = wr_of(out, size);
+    wr_u16(&w, v->status);
+    wr_var(&w, v->text, strlen(v->text));
+    wr_var(&w, v->kinds, v->kind_count);
+    wr_var(&w, traced ? v->trace.out.p : (const uint8_t *)"", traced);
+    TRY(wr_end(&w, "verdict on a dry run"));
+    return msg_send(fd, TRIAL_VERDICT, m->seq, out, w.len, ASK_MS);
+}
+
 static err answer(int fd, const struct msg *m, const struct verdict *v)
 {
     BYTES out = NULL;
@@ -196,7 +214,7 @@ static err answer(int fd, const struct msg *m, const struct verdict *v)
 }
 
 /* A peer that is gone ends the enclave, or this role; it is not ours to answer for. */
-static err judged(struct verdict *v, int fd, const struct msg *m, err e)
+static err judged(struct verdict *v, int fd, const struct msg *m, err e, err (*say)(int, const struct msg *, const struct verdict *))
 {
     if (e.code && e.code != E_CLOSED && e.code != E_TIMEOUT) {
         v->signed_inputs = v->kind_count = 0;
@@ -204,13 +222,13 @@ static err judged(struct verdict *v, int fd, const struct msg *m, err e)
                ? "the state disk is full: nothing was signed" : "the enclave could not decide; nothing was signed");
         e = OK;
     }
-    if (!e.code) e = answer(fd, m, v);
+    if (!e.code) e = say(fd, m, v);
     free(v->signed_part);
     free(v->kinds);
     return e;
 }
 
-enum { ID = 8, TRIAL_HEAD = 33 + 8 };
+enum { ID = 8, TRIAL_HEAD = 33 + 8 + 1 };
 
 static err on_sign(void *self, int fd, const struct msg *m, int *pass)
 {
@@ -219,7 +237,7 @@ static err on_sign(void *self, int fd, const struct msg *m, int *pass)
     (void)pass;
     err e = decide_and_sign(j, &v, m->body + ID, m->len - ID);
     if (!e.code && v.entry.inputs) e = record(j, &v, m->body + ID, m->len - ID);
-    return judged(&v, fd, m, e);
+    return judged(&v, fd, m, e, answer);
 }
 
 static err on_trial(void *self, int fd, const struct msg *m, int *pass)
@@ -227,12 +245,18 @@ static err on_trial(void *self, int fd, const struct msg *m, int *pass)
     struct rd r = rd_of(m->body, m->len);
     struct params params;
     struct verdict v = { 0 };
+    BYTES room = NULL;
     MATTER x = { 0 };
     (void)pass;
     rd_copy(&r, params.master, sizeof params.master);
     params.max_weight = rd_u64(&r);
+    const uint8_t traced = rd_u8(&r);
+    if (traced > 1) FAIL(E_FORMAT, "a dry run with a trace of kind %u", traced);
+    if (traced) TRY(mem_new(&room, TRACE_BYTES));
+    if (traced) v.trace = trace_of(room);
+    v.watch = (struct script_watch){ trace_on, &v.trace };
     err e = decide(&x, self, &v, &params, m->body + TRIAL_HEAD + ID, m->len - TRIAL_HEAD - ID);
-    return judged(&v, fd, m, e);
+    return judged(&v, fd, m, e, answer_trial);
 }
 
 static const struct msg_rule judge_rules[] = { { JUDGE_SIGN, ID, EMULATE_REQUEST_MAX + ID, ONE_STATE, 0, on_sign } };

@@ -37,11 +37,13 @@ bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, con
  * WEB_FORM_INPUT: {"input_index": n, "emulated_tx_to": hex, "actual_spent_outputs": [output or hex],
  * "backup_merkle_root": 64 hex digits or null (may be absent)}: one input, the witnesses of the others are not looked at.
  * WEB_FORM_PSBT: {"psbt": base64, "finalize": bool (may be absent), "backup_merkle_roots": map (may be absent)}:
- * signer/psbt.h. */
+ * signer/psbt.h.
+ * Each may have {"trace": bool}. */
 enum web_form_kind { WEB_FORM_JSON, WEB_FORM_HEX, WEB_FORM_INPUT, WEB_FORM_PSBT };
 struct web_form {
     enum web_form_kind kind;
     bool     finalize;                 /* of a PSBT */
+    bool     trace;                    /* asked for with a dry run, and refused with anything else */
     uint32_t input;                    /* WEB_FORM_INPUT: which */
     size_t   kept;                     /* bytes behind the judge's message: the PSBT, or WEB_FORM_INPUT's transaction */
 };

@@ -51,8 +51,10 @@ enum wire_type {
     JUDGE_VERDICT,       /* u16 HTTP status, var public text, u32 n, n x { u32 input, u8 annex kept, 64 signature },
                             var kinds: one byte (enum emulate_kind) for each input when 200, else empty */
     /* web <-> trial */
-    TRIAL_VERIFY,        /* 33 master public key, u64 maximal weight, then as JUDGE_SIGN; nothing is signed or recorded ->
-                          * JUDGE_VERDICT with n = 0                                              */
+    TRIAL_VERIFY,        /* 33 master public key, u64 maximal weight, u8 with a trace, then as JUDGE_SIGN; nothing is signed or
+                          * recorded -> TRIAL_VERDICT                                             */
+    TRIAL_VERDICT,       /* u16 HTTP status, var public text, var kinds as in JUDGE_VERDICT, var trace (daemon/trace.h; empty
+                          * when not asked for)                                                   */
 
     /* judge <-> sign */
     SIGN_PARAMS = 0x40,  /* empty -> SIGN_PARAMS_IS | MSG_ERROR E_STATE (no key yet)              */

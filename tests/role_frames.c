@@ -230,7 +230,7 @@ static const struct bad {
     { "judge: short request", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_SIGN, 7, FRAME },
     { "judge: a dry run", ROLE_JUDGE, fresh, ROLE_WEB, TRIAL_VERIFY, 60, FRAME },
     { "trial: unknown from web", ROLE_TRIAL, fresh, ROLE_WEB, 0x7777, 0, FRAME },
-    { "trial: short request", ROLE_TRIAL, fresh, ROLE_WEB, TRIAL_VERIFY, 48, FRAME },
+    { "trial: short request", ROLE_TRIAL, fresh, ROLE_WEB, TRIAL_VERIFY, 49, FRAME },
     { "trial: asked to sign", ROLE_TRIAL, fresh, ROLE_WEB, JUDGE_SIGN, 60, FRAME },
     { "trial: endless request", ROLE_TRIAL, fresh, ROLE_WEB, TRIAL_VERIFY, 0, ENDLESS },
     { "trial: init gives a way to sign", ROLE_TRIAL, fresh, ROLE_INIT, CTL_GIVE, 2, FRAME },
