@@ -19,5 +19,6 @@ if(TARGET hf_script)
     LIBS hf_script hf_faults hf_support PkgConfig::SECP PkgConfig::JANSSON m WRAP ${HF_FAULT_WRAP})
   hf_unit(unit_daemon_web_json SOURCES unit_daemon_web_json.c ${HF_WEB_JSON}
     LIBS hf_faults hf_support ${HF_WEB_LIBS} WRAP ${HF_FAULT_WRAP})
+  hf_fuzz(trace SOURCES ${PROJECT_SOURCE_DIR}/daemon/trace.c ${PROJECT_SOURCE_DIR}/daemon/web_trace.c LIBS hf_script PkgConfig::JANSSON REACH trace.cut)
   hf_fuzz(json SOURCES ${HF_WEB_JSON} LIBS ${HF_WEB_LIBS} REACH json.roots json.setup json.headers json.address json.recovery json.psbt json.hex json.input)
 endif()
