@@ -64,6 +64,10 @@ foreach(f xonly_pubkey_parse schnorrsig_verify xonly_pubkey_tweak_add_check ecds
   target_link_options(bench_script PRIVATE -Wl,--wrap=secp256k1_${f})
 endforeach()
 
+# What the engine says, for comparisons with other interpreters (system/test_bitcore.py).
+add_executable(asset_run asset_run.c vector_text.c vector_assets.c)
+target_link_libraries(asset_run PRIVATE hf_script PkgConfig::JANSSON m)
+
 # Random tapscripts with every rule on, against the model in Python.
 add_test(NAME model_tapscript_random COMMAND Python3::Interpreter
   ${CMAKE_CURRENT_SOURCE_DIR}/models/tapscript_random.py 250 1 $<TARGET_FILE:vector_run>)
