@@ -47,9 +47,9 @@ struct web_form {
     uint32_t input;                    /* WEB_FORM_INPUT: which */
     size_t   kept;                     /* bytes behind the judge's message: the PSBT, or WEB_FORM_INPUT's transaction */
 };
-/* Out: *message, for free(): `len` bytes for a judge, the body of JUDGE_SIGN (`id`, then what signer/emulate.h lays
- * down); then form->kept bytes from which the answer is made. `len` is never more than n + 64, and with
- * a PSBT never more than EMULATE_REQUEST_MAX + 8. */
+/* Out: *message, for free(): `len` bytes for a judge, the body of JUDGE_SIGN (`id`, which input, and what signer/emulate.h
+ * lays down); then form->kept bytes from which the answer is made. `len` is never more than n + 64, and with
+ * a PSBT never more than EMULATE_REQUEST_MAX + JUDGE_HEAD. */
 bool web_read_sign(uint8_t **message, size_t *len, struct web_form *form, struct web_problem *why,
                    uint64_t id, const void *body, size_t n);
 

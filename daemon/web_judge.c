@@ -47,7 +47,7 @@ static err answer_signed(struct web_request *r, struct rd *in)
     size_t n = 0;
     uint8_t *body = NULL;
     TX tx = NULL;
-    (void)rd_u64(&asked);
+    (void)rd_bytes(&asked, JUDGE_HEAD);
     const uint8_t *p = rd_var(&asked, r->message_len, &n);
     MUST(p);
     err e = tx_parse(&tx, p, n);
@@ -58,11 +58,7 @@ static err answer_signed(struct web_request *r, struct rd *in)
         return OK;
     }
     TRY(read_signatures(s, in, tx));
-    const char *unsigned_words = web_form_unsigned(&r->form, s);
-    if (unsigned_words) {
-        web_answer_error(r, 400, unsigned_words);
-        return OK;
-    }
+    if (r->form.kind == WEB_FORM_INPUT && !s[r->form.input].made) FAIL(E_FORMAT, "a verdict that is not on the input asked for");
     if (r->form.kind == WEB_FORM_JSON) n = web_signed_body(&body, tx, s, r->message_len);
     else n = web_form_answer(&body, &r->form, tx, s, r->message + r->message_len);
     web_answer_json(r, body, n);

@@ -208,6 +208,7 @@ static bool write_message(struct draft *d, struct wr *w, uint64_t id, const json
 {
     if (!read_tx(d, root)) return false;
     wr_u64(w, id);
+    wr_u32(w, JUDGE_ALL);
     emulate_write_tx(w, &d->tx);
     return write_spent(d, w, root) && write_roots(d, w, root);
 }

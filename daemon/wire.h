@@ -47,7 +47,8 @@ enum wire_type {
     KEEPER_SEALED,       /* u8 done (0: that handle is gone), the answer for the client            */
 
     /* web <-> judge */
-    JUDGE_SIGN = 0x30,   /* u64 request id, then the request as signer/emulate.h lays it out -> JUDGE_VERDICT */
+    JUDGE_SIGN = 0x30,   /* u64 request id, u32 the one input that is asked for (refused when it is not emulated; JUDGE_ALL: all, and
+                          * those that are not emulated are skipped), then the request as signer/emulate.h lays it out -> JUDGE_VERDICT */
     JUDGE_VERDICT,       /* u16 HTTP status, var public text, u32 n, n x { u32 input, u8 annex kept, 64 signature },
                             var kinds: one byte (enum emulate_kind) for each input when 200, else empty */
     /* web <-> trial */
@@ -108,6 +109,8 @@ enum wire_type {
     VOLUME_OPENED
 };
 
+#define JUDGE_ALL UINT32_MAX
+enum { JUDGE_HEAD = 8 + 4 };            /* before the request, in JUDGE_SIGN */
 enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
 enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASES };

@@ -320,6 +320,7 @@ static void judge(struct peer *p, int *fd, const struct msg *m)
     EMULATE_REQUEST q = NULL;
     struct rd r = rd_of(m->body, m->len);
     if (m->type != JUDGE_SIGN || !rd_u64(&r)) die("not a JUDGE_SIGN");
+    (void)rd_u32(&r);
     must(emulate_request_parse(&q, r.p, r.left), "a request that does not parse");
     const int version = q->tx->version;
     const size_t cap = 256 + q->tx->in_count * 70;

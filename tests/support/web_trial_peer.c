@@ -65,6 +65,7 @@ void peer_answer_trial(int fd, const struct msg *m)
     (void)rd_u64(&r);
     const uint8_t asked = rd_u8(&r);
     const uint64_t id = rd_u64(&r);
+    (void)rd_u32(&r);
     if (m->type != TRIAL_VERIFY || !id || asked > 1) must((err){ E_FORMAT });
     must(emulate_request_parse(&q, r.p, r.left));
     const int32_t version = q->tx->version;
