@@ -39,6 +39,8 @@ hf_unit(unit_signer_script SOURCES unit_signer_script.c script_case.c vector_tex
   LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_caps SOURCES unit_signer_caps.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
+hf_unit(prop_signer_script SOURCES prop_signer_script.c script_case.c vector_text.c
+  LIBS hf_script hf_faults hf_support PkgConfig::SECP m WRAP ${HF_FAULT_WRAP} TIMEOUT 300)
 hf_unit(unit_signer_watch SOURCES unit_signer_watch.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_legacy SOURCES unit_signer_legacy.c script_case.c vector_text.c
