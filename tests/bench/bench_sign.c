@@ -2,7 +2,9 @@
  * self-check. Against the calls into libsecp256k1 that it makes, timed in the same run.
  *
  *     bench_sign              the rows
- *     bench_sign rate SECONDS inputs a second of this process alone, as a plain number: for bench_http.py */
+ *     bench_sign rate SECONDS inputs a second of this process alone, as a plain number: for bench_http.py
+ *     bench_sign request INPUTS PUBLIC_KEY
+ *                             that many inputs for a service with this master key, as a judge gets them, in hex */
 #include <secp256k1_extrakeys.h>
 #include <secp256k1_schnorrsig.h>
 #include <string.h>
@@ -185,6 +187,17 @@ static int rate(struct work *w, double seconds)
     return 0;
 }
 
+static int print_request(size_t inputs, const char *key)
+{
+    MUST(!hex_to(master, sizeof master, key, strlen(key)).code);
+    struct request r = request_of(inputs);
+    for (size_t i = 0; i < r.n; i++)
+        printf("%02x", r.bytes[i]);
+    printf("\n");
+    free(r.bytes);
+    return 0;
+}
+
 static void rows(struct work *one)
 {
     const double whole = bench_median(run, one, RUNS);
@@ -209,6 +222,8 @@ int main(int argc, char **argv)
     struct work one = { s, request_of(1), TIMES };
     if (argc == 3 && strcmp(argv[1], "rate") == 0)
         return rate(&one, strtod(argv[2], NULL));
+    if (argc == 4 && strcmp(argv[1], "request") == 0)
+        return print_request(strtoul(argv[2], NULL, 10), argv[3]);
     rows(&one);
     free(one.r.bytes);
     return 0;
