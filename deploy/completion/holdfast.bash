@@ -29,7 +29,7 @@ _holdfast()
     case $command in
         run) words='--config --check' ;;
         status | seal | public-key | settings) words=$ask ;;
-        sign) words="--psbt --finalize --dry-run $ask" ;;
+        sign) words="--psbt --finalize --dry-run --trace $ask" ;;
         setup) words="--key --blockhash --max-weight --accept --headers --network --anchor $ask" ;;
         requests) words="--limit $ask" ;;
         backups) words='--store --config' ;;
