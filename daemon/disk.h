@@ -48,6 +48,7 @@ struct disk {
     uint8_t          service_id[32];
     uint32_t         epoch;
     bool             fresh;
+    bool             handed_over;        /* nothing is sealed any more: the store is another build's */
     uint8_t         *record;             /* the service record, until the first generation has it */
     size_t           record_len;
     uint64_t         next_seal_ms;
@@ -60,6 +61,8 @@ struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; struct 
 uint64_t disk_now_ms(void);
 /* Receive the seal key (DISK_OPEN) and the volume key (DISK_VOLUME) into the arena. */
 err  disk_take_key(void *self);
+/* A generation that must be durable before anybody hears of it. Fails: as sealing. */
+err  disk_first_seal(struct disk *d);
 /* Make or restore the disk, mount it, open the book; a fresh one is also sealed.
  * Out: *requests in the book. Fails: whatever ends the role: there is no half-open disk. */
 err  disk_open(struct disk *d, const struct opening *o, uint64_t *requests);
@@ -71,6 +74,10 @@ err  disk_volume_restored(struct disk *d);
 err  disk_volume_larger(struct disk *d);
 /* After a store that failed: use a connection of its own. Fails: as connecting. */
 err  disk_store_again(struct disk *d);
+/* A connection of its own, whatever was before. Fails: as connecting. */
+err  disk_connect(struct disk *d);
+/* One generation, and who has to know of it. Out: *result of the seal. Fails: what ends the role. */
+err  disk_seal_and_tell(struct disk *d, err *result);
 void disk_drop(struct disk *d);
 
 /* disk_log.c. Before the sandbox closes: read the trust policy that the configuration names. Fails: E_FORMAT, E_ABSENT. */
@@ -85,6 +92,10 @@ err  disk_log_tell(struct disk *d);
 void disk_log_finish(struct disk *d);
 /* Ask the witnesses when it is time. Out: *timeout_ms, lowered to when that is next. */
 err  disk_log_tick(struct disk *d, int *timeout_ms);
+/* disk_grant.c */
+err  disk_on_grant_get(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_still(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_grant_put(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_standing(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_log_add(void *self, int fd, const struct msg *m, int *pass);
 

@@ -84,6 +84,7 @@ struct web_request {
     const char              *sealed_type;
     char                     inner[CHANNEL_PATH_MAX + 1];   /* the channel's path, cut at its query */
     const char              *query;    /* in `inner`; NULL: none */
+    char                     granting[65];   /* POST /upgrade/grant: the release, in hex */
 };
 
 /* ---- peers ---- */
@@ -198,6 +199,8 @@ void web_secure_answer(struct web_request *r, int status, const char *type, uint
 /* ---- web_attest.c: handlers of their routes ---- */
 /* web_disk.c */
 err  web_take_log(struct web *w, const struct msg *m);
+void web_run_announcement(struct web *w, struct web_request *r);
+void web_run_grant(struct web *w, struct web_request *r);
 void web_run_documents(struct web *w, struct web_request *r);
 void web_run_releases(struct web *w, struct web_request *r);
 void web_run_checkpoint(struct web *w, struct web_request *r);

@@ -12,12 +12,13 @@
 /* Seconds until a client hears 503. A derivation waits for KMS. */
 enum { SETUP_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
 enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = CHANNEL_PLAIN_MAX, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
-       ADDRESS_BODY = 1 << 20, GROW_BODY = 4096, DOCUMENT_BODY = 128 << 10, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
+       ADDRESS_BODY = 1 << 20, GROW_BODY = 4096, GRANT_BODY = 64 << 10, DOCUMENT_BODY = 128 << 10, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
 
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
 static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";
 static const char not_open[] = "The service is not open yet. Try again.";
 static const char unwitnessed[] = "Nothing is signed before the witnesses have cosigned this start of the service. Try again.";
+static const char handed_over[] = "This service has been handed over to another build: nothing is signed here.";
 static const char rolled_back[] = "rollback detected: a witness has seen more of this service's log than the store holds. Nothing is signed.";
 const char web_text_415[] = "Expected request with `Content-Type: application/json`";
 const char web_text_413[] = "Failed to buffer the request body: length limit exceeded";
@@ -233,6 +234,10 @@ int web_not_serving(const struct web *w, const char **text)
         *text = w->log.freshness == FRESH_ROLLBACK ? rolled_back : unwitnessed;
         return 503;
     }
+    if (phase(w) == PHASE_HANDED_OVER) {
+        *text = handed_over;
+        return 409;
+    }
     *text = w->awaited ? no_secret : not_open;
     return w->awaited ? 400 : 503;
 }
@@ -271,6 +276,8 @@ static const struct web_route routes[] = {
     { "GET",  "/log/checkpoint",         0,                       false, true,  web_run_checkpoint },
     { "GET",  "/releases",               0,                       false, true,  web_run_releases },
     { "POST", "/documents",              DOCUMENT_BODY,           true,  true,  web_run_documents },
+    { "GET",  "/announcement",           0,                       false, false, web_run_announcement },
+    { "POST", "/upgrade/grant",          GRANT_BODY,              true,  true,  web_run_grant },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
     { "POST", "/seal",                   0,                       false, true,  web_run_seal },
     { "POST", "/backup/verify",          0,                       false, true,  web_run_backup_verify },

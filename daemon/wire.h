@@ -65,8 +65,10 @@ enum wire_type {
     /* keeper -> sign */
     SIGN_MASTER,         /* once; u8 profile, u64 maximal weight, then 32 secret -> SIGN_PUBLIC   */
     SIGN_PUBLIC,         /* 33 master public key                                                  */
-    SIGN_SERVE,          /* once: the state is restored, signing may begin -> SIGN_SERVING         */
+    SIGN_SERVE,          /* the state is restored, signing may begin -> SIGN_SERVING         */
     SIGN_SERVING,
+    SIGN_STOP,           /* nothing is signed from here on, until SIGN_SERVE -> SIGN_STOPPED        */
+    SIGN_STOPPED,
     SIGN_AGREE,          /* 33 or 65 client's public key -> SIGN_AGREED: 32 secret | MSG_ERROR E_DENIED (no such point) */
     SIGN_AGREED,
 
@@ -97,6 +99,14 @@ enum wire_type {
     DISK_STANDING_IS,
     DISK_LOG_ADD,        /* var entry, var standing: durable together -> DISK_LOG_ADDED: u64 log size | MSG_ERROR */
     DISK_LOG_ADDED,
+    DISK_KEYS,           /* keeper -> disk: the keys come next: DISK_OPEN, DISK_VOLUME, DISK_LOG_KEY */
+    DISK_STILL,          /* empty: seal -> DISK_STILL_IS: u32 log number, u64 its size, 32 root | MSG_ERROR */
+    DISK_STILL_IS,
+    DISK_GRANT_PUT,      /* u64 log size it is for, u64 time, 32 release, 32 build key, var grant, var standing -> DISK_GRANT_KEPT | MSG_ERROR
+                          * E_DENIED (the log went on): the grant and its entry are durable, and this enclave seals no more */
+    DISK_GRANT_KEPT,
+    DISK_GRANT_GET,      /* before there are keys: 32 build key -> DISK_GRANT                       */
+    DISK_GRANT,          /* u8 there; if so var grant, 32 release, u32 log number, u64 its size and 32 root before the grant's entry, var record */
     /* web <-> disk */
     DISK_SEAL,           /* empty -> DISK_SEALED: wire_disk | MSG_ERROR                           */
     DISK_SEALED,
@@ -119,6 +129,11 @@ enum wire_type {
     KEEPER_STANDING_IS,  /* u64 now, 2 x policy (in force; waiting): { u8 there, 32 hash, u64 version, u64 expires, u64 delay, u64 ready at },
                           * u32 n, n x release { 32 hash, var label, 48 PCR0, u64 sequence, u64 expires, u64 ready at, u8 enum paper_state, u8 emergency } */
 
+    KEEPER_GRANT,        /* 32 release, var announcement (an attestation document) -> KEEPER_GRANTED | MSG_ERROR */
+    KEEPER_GRANTED,      /* u8 granted, var reason (a name), var words, var name of the object     */
+    KEEPER_ANNOUNCE,     /* var nonce (<= 512; empty: none) -> KEEPER_ANNOUNCED: var attestation document | MSG_ERROR E_STATE */
+    KEEPER_ANNOUNCED,
+
     /* disk <-> volume */
     VOLUME_OPEN = 0x90,  /* once; u8 enum volume_act, 32 service id, u32 epoch, then 64 secret -> VOLUME_OPENED */
     VOLUME_OPENED
@@ -128,7 +143,7 @@ enum wire_type {
 enum { JUDGE_HEAD = 8 + 4 };            /* before the request, in JUDGE_SIGN */
 enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
-enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASE_WITNESSING, PHASES };
+enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASE_WITNESSING, PHASE_ANNOUNCING, PHASE_HANDED_OVER, PHASES };
 enum setup_verdict {
     SETUP_DONE, SETUP_ALREADY, SETUP_KMS_FAILED, SETUP_KMS_EMPTY, SETUP_KMS_LENGTH,
     SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED,
