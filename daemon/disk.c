@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/crypto.h"
 #include "core/link.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -20,6 +21,7 @@ enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, OPENING_MAX = 8192, F
 
 err disk_warm_up(struct role_env *env)
 {
+    log_info("AES-256-GCM is by %s on this processor", gcm_library());
     return disk_log_warm_up(env);
 }
 
