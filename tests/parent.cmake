@@ -12,6 +12,7 @@ hf_unit(unit_parent_chain SOURCES unit_parent_chain.c LIBS hf_store_double hf_lo
 hf_unit(unit_parent_log_store SOURCES unit_parent_log_store.c LIBS hf_parent hf_log_case hf_support)
 hf_unit(unit_parent_anchors SOURCES unit_parent_anchors.c LIBS hf_parent hf_log_case hf_support)
 hf_unit(unit_parent_anchor SOURCES unit_parent_anchor.c LIBS hf_parent hf_log_case hf_support)
+hf_unit(unit_parent_life SOURCES unit_parent_life.c LIBS hf_life hf_policy_case hf_support)
 hf_unit(unit_parent_config SOURCES unit_parent_config.c LIBS hf_parent hf_support)
 hf_unit(unit_parent_s3 SOURCES unit_parent_s3.c LIBS hf_parent hf_support)
 hf_unit(unit_parent_many SOURCES unit_parent_many.c LIBS hf_store_double hf_support)
