@@ -47,7 +47,7 @@ enum link_type {
     LINK_LISTED,           /* u32 objects held, u8 head present                               */
     LINK_DONE,             /* empty                                                           */
     LINK_ANCHOR,           /* u32 deadline in ms, var checkpoint note, var name of the log's tail -> LINK_ANCHORED; E_ABSENT: no witnesses at the parent */
-    LINK_ANCHORED          /* u64 largest size above the checkpoint's that a witness told (0: none), u32 n, n x LINK_COSIGNATURE */
+    LINK_ANCHORED          /* u64 largest size that a witness told it has of another log, not below the checkpoint's (0: none), u32 n, n x LINK_COSIGNATURE */
 };
 
 /* True for a name the store accepts. */

@@ -27,6 +27,10 @@ static err render(char out[static STATEMENT_MAX], size_t *len, const struct keep
     memcpy(s.service_id, now->service_id, sizeof s.service_id);
     memcpy(s.public_key, now->public_key, sizeof s.public_key);
     memcpy(s.blockhash, now->settings.blockhash, sizeof s.blockhash);
+    s.has_log = k->log.size != 0;
+    s.log_size = k->log.size;
+    memcpy(s.log_root, k->log.root, sizeof s.log_root);
+    memcpy(s.log_key, k->log.key, sizeof s.log_key);
     s.check = now->check;
     s.accepted = now->settings.accepted;
     return statement_render(out, len, &s);

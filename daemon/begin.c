@@ -10,7 +10,9 @@
 #include "daemon/secure.h"
 #include "keystore/master.h"
 
-enum { SIGN_MS = 10000, DISK_MS = 600000, MAX_WEIGHT_DEFAULT = 4000000 };
+enum { SIGN_MS = 10000, DISK_MS = 600000, MAX_WEIGHT_DEFAULT = 4000000, ANCHOR_MS = 10000 };
+
+static const uint8_t no_release[32];
 
 /* The measured configuration may say which key must come out: then no other (KMS key, block hash) will
  * do, whoever asks for it. Known only now, so a mismatch ends the enclave, with nothing made. */
@@ -37,27 +39,49 @@ static err give_master(struct keeper *k, uint8_t public[static 33], const struct
     return check_pinned(&k->env->config, public);
 }
 
-static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, const struct genesis *g,
-                     const uint8_t *record, size_t record_len)
+static err give_disk_keys(struct keeper *k, const struct keyring *ring, bool fresh)
 {
     SECRET seal_key = NULL;
     SECRET volume_key = NULL;
-    char document[GENESIS_MAX];
-    uint8_t head[37], body[GENESIS_MAX + RECORD_MAX + 16], room[64];
-    size_t document_len = 0;
-    struct msg m;
+    SECRET log_key = NULL;
+    uint8_t head[37];
     struct wr w = wr_of(head, sizeof head);
     wr_u8(&w, fresh);
     wr_bytes(&w, ring->service_id, 32);
     wr_u32(&w, ring->epoch);
     TRY(keyring_child(&seal_key, 32, ring, "seal", ring->epoch));
     TRY(keyring_child(&volume_key, 64, ring, "volume", ring->epoch));
+    TRY(keyring_child(&log_key, 32, ring, "log", ring->epoch));
     TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_OPEN, 0, head, sizeof head, seal_key, SIGN_MS));
     TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_VOLUME, 0, NULL, 0, volume_key, SIGN_MS));
+    return msg_send_secret(k->env->peer[ROLE_DISK], DISK_LOG_KEY, 0, NULL, 0, log_key, SIGN_MS);
+}
+
+/* What the log will say about this start. */
+static err make_boot(struct wire_boot *b, struct keeper *k, const uint8_t release[static 32])
+{
+    memset(b, 0, sizeof *b);
+    b->simulated = k->nsm.simulated;
+    memcpy(b->release, release, 32);
+    TRY(random_bytes(b->random, sizeof b->random));
+    return keeper_now(k, &b->time, b->pcr);
+}
+
+static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, const struct genesis *g, const uint8_t release[static 32],
+                     const uint8_t *record, size_t record_len)
+{
+    char document[GENESIS_MAX];
+    uint8_t body[GENESIS_MAX + RECORD_MAX + WIRE_BOOT + 16], room[64];
+    size_t document_len = 0;
+    struct msg m;
+    struct wire_boot boot;
+    struct wr w = wr_of(body, sizeof body);
+    TRY(give_disk_keys(k, ring, fresh));
+    TRY(make_boot(&boot, k, release));
     TRY(genesis_render(document, &document_len, g));
-    w = wr_of(body, sizeof body);
     wr_var(&w, document, document_len);
     wr_var(&w, record, record_len);
+    wire_put_boot(&w, &boot);
     TRY(wr_end(&w, "DISK_GENESIS"));
     TRY(msg_call(k->env->peer[ROLE_DISK], DISK_GENESIS, body, w.len, DISK_OPENED, &m, room, sizeof room, DISK_MS));
     struct rd r = rd_of(m.body, m.len);
@@ -67,12 +91,10 @@ static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, c
     return OK;
 }
 
-/* From here on judges are answered. */
-static err start_signing(struct keeper *k, const struct keyring *ring, const struct genesis *g, const uint8_t public[static 33])
+/* The service is known; it signs when disk says that the witnesses, if there are any, have cosigned this start. One that is quick
+ * is waited for, so that who made a service can use it at once. */
+static err begun(struct keeper *k, const struct keyring *ring, const struct genesis *g, const uint8_t public[static 33])
 {
-    uint8_t room[16];
-    struct msg m;
-    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, NULL, 0, SIGN_SERVING, &m, room, sizeof room, SIGN_MS));
     struct wire_state *s = &k->shown;
     s->has_service = 1;
     memcpy(s->public_key, public, 33);
@@ -87,6 +109,18 @@ static err start_signing(struct keeper *k, const struct keyring *ring, const str
     s->check = g->check;
     TRY(secure_service(k->secure, ring));
     TRY(secure_show(k->secure, s));
+    TRY(keeper_tell(k, PHASE_WITNESSING));
+    return keeper_await_anchor(k, ANCHOR_MS);
+}
+
+/* From here on judges are answered. */
+err keeper_on_anchored(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct keeper *k = self;
+    uint8_t room[16];
+    struct msg answer;
+    (void)fd, (void)m, (void)pass;
+    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, NULL, 0, SIGN_SERVING, &answer, room, sizeof room, SIGN_MS));
     return keeper_tell(k, PHASE_SERVING);
 }
 
@@ -129,8 +163,8 @@ err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z)
     TRY(keeper_bind_service(k, ring.service_id));
     TRY(give_master(k, public, &ring, g, profile));
     TRY(write_record(&w, &ring, build_root, g, public));
-    TRY(give_disk(k, &ring, true, g, record, w.len));
-    return start_signing(k, &ring, g, public);
+    TRY(give_disk(k, &ring, true, g, no_release, record, w.len));
+    return begun(k, &ring, g, public);
 }
 
 /* The record is the parent's word until the keyring opens under the root that only
@@ -168,6 +202,6 @@ err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n)
     TRY(keeper_tell(k, PHASE_RESTORING));
     TRY(give_master(k, public, &ring, &r.genesis, profile));
     if (memcmp(public, r.public_key, 33) != 0) FAIL(E_AUTH, "the public key in the service record is not the master's");
-    TRY(give_disk(k, &ring, false, &r.genesis, NULL, 0));
-    return start_signing(k, &ring, &r.genesis, public);
+    TRY(give_disk(k, &ring, false, &r.genesis, r.release, NULL, 0));
+    return begun(k, &ring, &r.genesis, public);
 }

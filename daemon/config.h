@@ -35,6 +35,7 @@ struct daemon_config {
     uint64_t disk_size;                 /* bytes of a new image                           */
     uint64_t disk_size_max;             /* bytes an image may have or grow to; 0 in the file: as disk_size */
     uint64_t seal_interval;             /* seconds; 0: only when asked and at the end     */
+    char     witness_policy[CONFIG_PATH]; /* trust policy file of the witnesses; empty: none */
     uint64_t judges;                    /* 0: one per processor                           */
     struct script_limits limits;        /* of the scripts of one request                 */
     uint64_t uid_base;                  /* role n runs as uid_base + n when started as root */

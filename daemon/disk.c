@@ -16,12 +16,11 @@
 
 enum { STARTING, KNOWN, KEYED, MOUNTED };
 #define IN(state) (1u << (state))
-enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, FRAME_MAX = 8192 };
+enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, OPENING_MAX = 8192, FRAME_MAX = 512 << 10 };
 
 err disk_warm_up(struct role_env *env)
 {
-    (void)env;
-    return OK;
+    return disk_log_warm_up(env);
 }
 
 static uint64_t disk_now_us(void)
@@ -116,15 +115,21 @@ static err write_generation(struct disk *d)
     return OK;
 }
 
+err disk_store_again(struct disk *d)
+{
+    if (!d->store_broken) return OK;
+    TRY(connect_once(d));
+    seal_use_store(d->sealer, d->store);
+    journal_use_store(d->journal, d->store);
+    d->store_broken = false;
+    return OK;
+}
+
 /* One generation. Without an answer from the store the old one stays the truth, and
  * the next attempt starts on a connection of its own. */
 static err seal_now(struct disk *d)
 {
-    err e = OK;
-    if (d->store_broken) {
-        e = connect_once(d);
-        if (!e.code) seal_use_store(d->sealer, d->store);
-    }
+    err e = disk_store_again(d);
     if (!e.code) {
         e = write_generation(d);
         d->store_broken = e.code != E_OK;
@@ -142,7 +147,8 @@ static err seal_and_tell(struct disk *d, err *result)
     /* Another enclave moved this service's head: there must be one of us, so it is not us. */
     if (d->displaced) FAIL(E_STATE, "the parent's head is not the one this enclave left: another one runs, or it was changed");
     if (result->code) log_error("this seal failed (%s); the generation before it is still good", err_text(result->code));
-    return push_state(d);
+    TRY(push_state(d));
+    return disk_log_tell(d);
 }
 
 static err tick(void *self, int *timeout_ms)
@@ -150,10 +156,14 @@ static err tick(void *self, int *timeout_ms)
     struct disk *d = self;
     err result = OK;
     *timeout_ms = -1;
-    if (d->state != MOUNTED || !d->env->config.seal_interval || !d->shown.dirty) return OK;
+    if (d->state != MOUNTED) return OK;
+    TRY(disk_log_tick(d, timeout_ms));
+    if (!d->env->config.seal_interval || !d->shown.dirty) return OK;
     uint64_t now = disk_now_ms();
     if (now >= d->next_seal_ms) TRY(seal_and_tell(d, &result));
-    if (d->shown.dirty) *timeout_ms = (int)(d->next_seal_ms - disk_now_ms()) + 1;
+    now = disk_now_ms();
+    const int left = d->next_seal_ms > now ? (int)(d->next_seal_ms - now) + 1 : 1;
+    if (d->shown.dirty && (*timeout_ms < 0 || left < *timeout_ms)) *timeout_ms = left;
     return OK;
 }
 
@@ -172,7 +182,7 @@ static err new_image(struct disk *d, uint64_t size)
 
 static err open_book(struct disk *d, const struct opening *o, uint64_t *requests)
 {
-    uint8_t body[FRAME_MAX], room[64];
+    uint8_t body[OPENING_MAX], room[64];
     struct wr w = wr_of(body, sizeof body);
     struct msg m;
     wr_u8(&w, o->fresh);
@@ -227,12 +237,14 @@ err disk_open(struct disk *d, const struct opening *o, uint64_t *requests)
     if (o->fresh == d->head.present) FAIL(E_STATE, "the keeper and the store disagree on whether there is a service");
     TRY(seal_open(&d->sealer, d->seal_key, d->service_id, d->epoch, d->store, &d->head));
     secret_drop(&d->seal_key);
+    TRY(disk_log_open(d, o));
     TRY(o->fresh ? make_disk(d) : restore_disk(d));
     TRY(open_book(d, o, requests));
     d->shown.mounted = 1;
     d->state = MOUNTED;
     /* The first generation makes the service: before it is durable nobody is told of one. */
     if (o->fresh) TRY(seal_now(d));
+    TRY(disk_log_booted(d, o));
     d->next_seal_ms = disk_now_ms() + d->env->config.seal_interval * 1000;
     return push_state(d);
 }
@@ -267,6 +279,7 @@ err disk_take_key(void *self)
     rd_copy(&r, d->service_id, 32);
     d->epoch = rd_u32(&r);
     TRY(msg_recv_secret(d->env->peer[ROLE_KEEPER], DISK_VOLUME, NULL, 0, &d->volume_key, LUKS_KEY, 10000));
+    TRY(msg_recv_secret(d->env->peer[ROLE_KEEPER], DISK_LOG_KEY, NULL, 0, &d->log_key, JOURNAL_KEY, 10000));
     d->state = KEYED;
     return OK;
 }
@@ -281,6 +294,7 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     (void)pass;
     o.genesis = rd_var(&r, 1024, &o.genesis_len);
     const uint8_t *record = rd_var(&r, 4096, &n);
+    wire_get_boot(&r, &o.boot);
     TRY(rd_end(&r, "DISK_GENESIS"));
     if (d->fresh) {
         TRY(mem_new(&d->record, n));
@@ -292,7 +306,8 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     struct wr w = wr_of(body, sizeof body);
     wr_u64(&w, d->shown.generation);
     wr_u64(&w, requests);
-    return msg_send(fd, DISK_OPENED, m->seq, body, w.len, 5000);
+    TRY(msg_send(fd, DISK_OPENED, m->seq, body, w.len, 5000));
+    return disk_log_tell(d);
 }
 
 /* Read back what the parent holds, and authenticate it. What it finds is an answer; a store that cannot be
@@ -303,10 +318,8 @@ static err on_verify(void *self, int fd, const struct msg *m, int *pass)
     struct seal_report r = { 0 };
     (void)pass;
     if (d->state != MOUNTED) return msg_send_error(fd, m, (err){ E_STATE });
-    err e = OK;
-    if (d->store_broken) e = connect_once(d);
+    err e = disk_store_again(d);
     if (e.code) return msg_send_error(fd, m, e);
-    if (d->store_broken) seal_use_store(d->sealer, d->store);
     e = seal_verify(d->sealer, &r);
     /* A transfer may have stopped in its middle. */
     d->store_broken = e.code != E_OK;
@@ -384,13 +397,15 @@ static err on_dirty(void *self, int fd, const struct msg *m, int *pass)
 #define ALWAYS (IN(STARTING) | IN(KNOWN) | IN(KEYED) | IN(MOUNTED))
 static const struct msg_rule keeper_rules[] = {
     { DISK_RECORD_GET, 0, 0, IN(STARTING), MSG_ONCE, on_record_get },
-    { DISK_GENESIS, 8, 8 + 1024 + 4096, IN(KEYED), MSG_ONCE, on_genesis },
+    { DISK_GENESIS, 8 + WIRE_BOOT, 8 + 1024 + 4096 + WIRE_BOOT, IN(KEYED), MSG_ONCE, on_genesis },
+    { DISK_STANDING, 0, 0, IN(MOUNTED), 0, disk_on_standing },
+    { DISK_LOG_ADD, 9, FRAME_MAX, IN(MOUNTED), 0, disk_on_log_add },
 };
 static const struct msg_rule web_rules[] = {
     { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, on_grow },
 };
 static const struct msg_rule book_rules[] = { { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty } };
-static const struct msg_table keeper_table = { keeper_rules, 2 }, web_table = { web_rules, 3 }, book_table = { book_rules, 1 };
+static const struct msg_table keeper_table = { keeper_rules, 4 }, web_table = { web_rules, 3 }, book_table = { book_rules, 1 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)
@@ -416,7 +431,11 @@ void disk_drop(struct disk *d)
 {
     secret_drop(&d->seal_key);
     secret_drop(&d->volume_key);
+    secret_drop(&d->log_key);
     seal_close(&d->sealer);
+    journal_close(&d->journal);
+    mem_free_bytes(&d->log.note);
+    fd_close(&d->log.fd);
     seal_head_drop(&d->head);
     store_close(&d->store);
     blk_close(&d->image);
@@ -426,13 +445,15 @@ void disk_drop(struct disk *d)
 
 err disk_main(struct role_env *env)
 {
-    struct disk d = { .env = env };
-    uint8_t room[FRAME_MAX];
-    struct loop l = { .env = env, .state = &d.state, .self = &d, .room = room, .cap = sizeof room, .tick = tick };
+    struct disk d = { .env = env, .log = { .fd = -1, .witnesses = env->warm } };
+    BYTES room = NULL;
+    TRY(mem_new(&room, FRAME_MAX));
+    struct loop l = { .env = env, .state = &d.state, .self = &d, .room = room, .cap = FRAME_MAX, .tick = tick };
     d.loop = &l;
     loop_add(&l, &env->peer[ROLE_KEEPER], &keeper_table, false);
     loop_add(&l, &env->peer[ROLE_BOOK], &book_table, false);
     loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);
+    loop_add(&l, &d.log.fd, NULL, false);
     err e = loop_run(&l);
     if (!e.code) e = finish(&d);
     disk_drop(&d);

@@ -7,8 +7,27 @@
 #include "core/secret.h"
 #include "daemon/loop.h"
 #include "daemon/wire.h"
+#include "daemon/journal.h"
 #include "diskcrypt/seal.h"
 #include "diskcrypt/store.h"
+#include "policy/witnesses.h"
+
+/* The log, its newest checkpoint, and what the witnesses say to it (disk_log.c). */
+struct disk_log {
+    const struct witnesses *witnesses;   /* NULL: none are configured                         */
+    int      fd;                         /* to the parent, while it asks them; -1: it does not */
+    uint64_t asked;                      /* size of the checkpoint that is asked about        */
+    uint64_t boot;                       /* entry of this start                               */
+    uint64_t next_ms, wait_ms;           /* when to ask again                                 */
+    uint64_t anchored_generation;        /* that the newest cosigned checkpoint covers        */
+    uint64_t asked_generation;
+    bool     anchored;                   /* the keeper was told                               */
+    uint8_t  question[JOURNAL_NOTE];     /* the checkpoint that is asked about, a note        */
+    size_t   question_len;
+    uint8_t *note;                       /* the newest one that is cosigned                   */
+    size_t   note_len;
+    struct wire_log shown;
+};
 
 struct disk {
     struct role_env *env;
@@ -23,6 +42,9 @@ struct disk {
     uint64_t         frozen_at_us;
     secret          *seal_key;           /* only between DISK_OPEN and seal_open()            */
     secret          *volume_key;         /* from then on; a plain disk drops it              */
+    secret          *log_key;            /* only between DISK_LOG_KEY and journal_new()       */
+    struct journal  *journal;
+    struct disk_log  log;
     uint8_t          service_id[32];
     uint32_t         epoch;
     bool             fresh;
@@ -33,7 +55,7 @@ struct disk {
     struct wire_disk shown;
 };
 
-struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; };
+struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; struct wire_boot boot; };
 
 uint64_t disk_now_ms(void);
 /* Receive the seal key (DISK_OPEN) and the volume key (DISK_VOLUME) into the arena. */
@@ -47,6 +69,21 @@ err  disk_volume_new(struct disk *d);
 err  disk_volume_restored(struct disk *d);
 /* The mapping over a disk that grew, if it has one, grows too. */
 err  disk_volume_larger(struct disk *d);
+/* After a store that failed: use a connection of its own. Fails: as connecting. */
+err  disk_store_again(struct disk *d);
 void disk_drop(struct disk *d);
+
+/* disk_log.c. Before the sandbox closes: read the trust policy that the configuration names. Fails: E_FORMAT, E_ABSENT. */
+err  disk_log_warm_up(struct role_env *env);
+/* Begin the service's log, or go on with the one that the head names, which must end with the head's generation. Fails: E_STATE (rollback), as the journal. */
+err  disk_log_open(struct disk *d, const struct opening *o);
+/* The restored service's disk is open: log this start, durably. */
+err  disk_log_booted(struct disk *d, const struct opening *o);
+/* Tell keeper and web, and the witnesses, if the log has grown. */
+err  disk_log_tell(struct disk *d);
+/* Ask the witnesses when it is time. Out: *timeout_ms, lowered to when that is next. */
+err  disk_log_tick(struct disk *d, int *timeout_ms);
+err  disk_on_standing(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_log_add(void *self, int fd, const struct msg *m, int *pass);
 
 #endif

@@ -258,7 +258,8 @@ int init_run(const char *config_path)
     log_info("holdfastd " HOLDFAST_VERSION " starts with %s", config_path);
     err e = prepare(&in, config_path);
     if (e.code) end(&in, role_exit_status(e));
-    else log_warn("freshness: none (no witnesses are configured: an old state would not be noticed)");
+    else if (!in.config.witness_policy[0]) log_warn("freshness: none (no witnesses are configured: an old state would not be noticed)");
+    else log_info("freshness: witnesses, by %s", in.config.witness_policy);
     while (!in.ended) turn(&in);
     spawn_kill_all(&in);
     image_close(&in.image);

@@ -332,6 +332,11 @@ void journal_root(uint8_t out[static 32], const struct journal *j)
     tlog_root(out, &j->now.tree);
 }
 
+uint32_t journal_number(const struct journal *j)
+{
+    return j->number;
+}
+
 uint64_t journal_boot(const struct journal *j)
 {
     return j->now.boot;

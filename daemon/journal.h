@@ -43,6 +43,7 @@ void journal_forget(struct journal *j);
 /* As the head at the store has them. */
 uint64_t journal_size(const struct journal *j);
 void journal_root(uint8_t out[static 32], const struct journal *j);
+uint32_t journal_number(const struct journal *j);         /* of the log                  */
 uint64_t journal_boot(const struct journal *j);           /* number of the newest boot entry; ENTRY_NO_BOOT: none */
 const uint8_t *journal_state(const struct journal *j, size_t *n);
 const char *journal_name(const struct journal *j);        /* of the segment; "": none yet    */

@@ -109,7 +109,7 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
     wire_get_setup(&r, &s);
     wire_get_headers(&r, &headers);
     TRY(rd_end(&r, "KEEPER_SETUP"));
-    if (k->state == PHASE_SERVING) return say(fd, m, SETUP_ALREADY);
+    if (k->state == PHASE_SERVING || k->state == PHASE_WITNESSING) return say(fd, m, SETUP_ALREADY);
     if (k->state != PHASE_AWAITING_SETUP) return say(fd, m, SETUP_NOT_NOW);
     if (!allowed(&k->env->config, &s)) return say(fd, m, SETUP_DENIED);
     /* A multi-Region key has replicas, each with a policy and grants of its own: refused. */
@@ -132,7 +132,7 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
     return say(fd, m, SETUP_DONE);
 }
 
-#define ALWAYS (IN(PHASE_STARTING) | IN(PHASE_AWAITING_SETUP) | IN(PHASE_DERIVING) | IN(PHASE_RESTORING) | IN(PHASE_SERVING))
+#define ALWAYS (IN(PHASE_STARTING) | IN(PHASE_AWAITING_SETUP) | IN(PHASE_DERIVING) | IN(PHASE_RESTORING) | IN(PHASE_WITNESSING) | IN(PHASE_SERVING))
 static const struct msg_rule web_rules[] = {
     { KEEPER_SETUP, WIRE_SETUP_LEAST, WIRE_SETUP_MOST, ALWAYS, 0, on_setup },
     { KEEPER_ATTEST, 5, 5 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_attest },
@@ -141,7 +141,12 @@ static const struct msg_rule web_rules[] = {
     { KEEPER_CHANNEL, 1, CHANNEL_ASK_MORE + CHANNEL_PLAIN_MAX, ALWAYS, 0, secure_on_channel },
     { KEEPER_SEAL, 11, MSG_MAX, ALWAYS, 0, secure_on_seal },
 };
+static const struct msg_rule disk_rules[] = {
+    { DISK_LOG, 1, WIRE_LOG_MOST, ALWAYS, 0, keeper_on_log },
+    { DISK_ANCHORED, 0, 0, IN(PHASE_WITNESSING), 0, keeper_on_anchored },
+};
 static const struct msg_table web_table = { web_rules, sizeof web_rules / sizeof *web_rules }, fetch_table = { NULL, 0 };
+const struct msg_table keeper_disk_table = { disk_rules, 2 };
 
 /* What does the parent hold? Only that decides what this boot is: a service to be
  * opened, or none, and then a genesis has to be asked for explicitly. */
@@ -182,7 +187,7 @@ err keeper_main(struct role_env *env)
     loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);
     loop_add(&l, &env->peer[ROLE_FETCH], &fetch_table, true);
     loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);
-    loop_add(&l, &env->peer[ROLE_DISK], NULL, false);
+    loop_add(&l, &env->peer[ROLE_DISK], &keeper_disk_table, false);
     err e = loop_run(&l);
     free(k.evidence.text);
     return e;

@@ -28,6 +28,7 @@ struct keeper {
     struct secure    *secure;            /* daemon/secure.h                            */
     struct wire_state shown;             /* what web was told last                     */
     struct keeper_evidence evidence;
+    struct wire_log   log;               /* as disk told it last; size 0: no log yet   */
     uint64_t          evidence_ms;       /* when KMS was asked last, on the monotonic clock; 0: never */
 };
 
@@ -59,6 +60,17 @@ err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n);
  * failure words for the client. Fails: as headers_check(). */
 err keeper_check_block(struct block_check *check, char words[static HEADERS_TEXT], const struct wire_headers *headers,
                        const uint8_t blockhash[static 32]);
+/* begin.c: the witnesses have cosigned this start: judges are answered from here on. */
+err keeper_on_anchored(void *self, int fd, const struct msg *m, int *pass);
+extern const struct msg_table keeper_disk_table;     /* what disk may say unasked */
+/* ledger.c: the log has grown, or is cosigned. */
+err keeper_on_log(void *self, int fd, const struct msg *m, int *pass);
+/* Wait for DISK_ANCHORED, not longer than this; it may come later as well. */
+err keeper_await_anchor(struct keeper *k, int within_ms);
+/* Ask disk, and take in what it says unasked meanwhile. Out: *m in `room`. Fails: as msg_call(). */
+err keeper_ask_disk(struct keeper *k, uint16_t type, const void *body, size_t n, uint16_t want, struct msg *m, void *room, size_t cap, int deadline_ms);
+/* The time by the hypervisor's clock, unix seconds, and this build's PCR0 to 2, from a document of this moment. */
+err keeper_now(struct keeper *k, uint64_t *now, uint8_t pcr[static 3][48]);
 /* attest.c: answer KEEPER_ATTEST. */
 err keeper_on_attest(void *self, int fd, const struct msg *m, int *pass);
 /* Extend PCR16 with the service id and lock it, or find it so: from here on, every document of

@@ -207,7 +207,7 @@ err secure_on_channel(void *self, int fd, const struct msg *m, int *pass)
     enum secure_verdict v = SECURE_OPEN;
     SECRET reply = NULL;
     (void)pass;
-    if (k->state != PHASE_SERVING && k->state != PHASE_AWAITING_SETUP) return say_opened(s, fd, m, SECURE_NOT_NOW, 0, 0);
+    if (k->state != PHASE_SERVING && k->state != PHASE_WITNESSING && k->state != PHASE_AWAITING_SETUP) return say_opened(s, fd, m, SECURE_NOT_NOW, 0, 0);
     if (channel_parse(&q, m->body, m->len).code) return say_opened(s, fd, m, SECURE_BAD_FORM, 0, 0);
     if (memcmp(q.boot, s->boot, sizeof s->boot) != 0) return say_opened(s, fd, m, SECURE_BAD_BOOT, 0, 0);
     struct session *at = session_free(s);

@@ -108,6 +108,7 @@ static void close_web(struct web **at)
     if (w->mhd && MHD_run(w->mhd) != MHD_YES) log_warn("libmicrohttpd would not finish");
     web_http_close(w);
     free(w->room);
+    mem_free_bytes(&w->checkpoint);
     free(w);
 }
 #define WEB __attribute__((cleanup(close_web))) struct web *

@@ -9,6 +9,7 @@
  *     web.c        the loop, accepting, stopping            web_json.c, web_setup.c, web_sign.c, web_form.c  what clients send
  *     web_http.c   collecting requests, giving answers      web_text.c              what they get
  *     web_jobs.c   queues and channels to the peers         web_api.c, web_attest.c the route table
+ *     web_log.c    the service's log
  *     web_judge.c  questions to a judge, and its verdicts
  *     web_secure.c requests that come encrypted: the keeper opens them and seals the answers
  */
@@ -119,6 +120,9 @@ struct web {
     bool               awaited;              /* there was no service when the enclave started */
     struct wire_state  state;                /* as the keeper said last */
     struct wire_disk   disk;                 /* as disk said last */
+    struct wire_log    log;                  /* likewise; size 0: no log yet */
+    uint8_t           *checkpoint;           /* the newest one to show, a note; NULL: none */
+    size_t             checkpoint_len;
     uint8_t           *room;                 /* MSG_MAX bytes, for frames */
 };
 
@@ -192,6 +196,8 @@ void web_secure_answer(struct web_request *r, int status, const char *type, uint
 
 /* ---- web_attest.c: handlers of their routes ---- */
 /* web_disk.c */
+err  web_take_log(struct web *w, const struct msg *m);
+void web_run_checkpoint(struct web *w, struct web_request *r);
 void web_run_seal(struct web *w, struct web_request *r);
 void web_run_backup_verify(struct web *w, struct web_request *r);
 void web_run_grow(struct web *w, struct web_request *r);

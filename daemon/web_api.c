@@ -17,6 +17,8 @@ enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = CHANNEL_PLAIN_MAX, SECURE_BODY
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
 static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";
 static const char not_open[] = "The service is not open yet. Try again.";
+static const char unwitnessed[] = "Nothing is signed before the witnesses have cosigned this start of the service. Try again.";
+static const char rolled_back[] = "rollback detected: a witness has seen more of this service's log than the store holds. Nothing is signed.";
 const char web_text_415[] = "Expected request with `Content-Type: application/json`";
 const char web_text_413[] = "Failed to buffer the request body: length limit exceeded";
 
@@ -70,7 +72,7 @@ static void answer_status(struct web *w, struct web_request *r, const uint64_t *
     uint8_t *body;
     const struct web_status s = {
         .config = &w->env->config, .state = w->has_state ? &w->state : NULL,
-        .disk = w->has_disk ? &w->disk : NULL, .requests = requests,
+        .disk = w->has_disk ? &w->disk : NULL, .requests = requests, .log = &w->log,
     };
     size_t n = web_status_body(&body, &s);
     web_answer_json(r, body, n);
@@ -227,6 +229,10 @@ static void run_setup(struct web *w, struct web_request *r)
 int web_not_serving(const struct web *w, const char **text)
 {
     if (phase(w) == PHASE_SERVING) return 0;
+    if (phase(w) == PHASE_WITNESSING) {
+        *text = w->log.freshness == FRESH_ROLLBACK ? rolled_back : unwitnessed;
+        return 503;
+    }
     *text = w->awaited ? no_secret : not_open;
     return w->awaited ? 400 : 503;
 }
@@ -262,6 +268,7 @@ static const struct web_route routes[] = {
     { "GET",  "/attestation",            0,                       false, false, web_run_attestation },
     { "GET",  "/statement",              0,                       false, false, web_run_statement },
     { "GET",  "/key-evidence",           0,                       false, false, web_run_evidence },
+    { "GET",  "/log/checkpoint",         0,                       false, true,  web_run_checkpoint },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
     { "POST", "/seal",                   0,                       false, true,  web_run_seal },
     { "POST", "/backup/verify",          0,                       false, true,  web_run_backup_verify },

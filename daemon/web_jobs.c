@@ -165,6 +165,7 @@ err web_lane_serve(struct web *w, unsigned lane)
     if (e.code) return lost(w, lane, (err){ E_CLOSED });
     if (lane == LANE_KEEPER && m.type == KEEPER_STATE) return take_state(w, &m);
     if (lane == LANE_DISK && m.type == DISK_STATE) return take_disk(w, &m);
+    if (lane == LANE_DISK && m.type == DISK_LOG) return web_take_log(w, &m);
     return take_answer(w, l, &m);
 }
 

@@ -224,7 +224,7 @@ static err on_channel(struct web *w, struct web_request *r, const struct msg *m)
 
 static bool channel_ready(const struct web *w)
 {
-    return w->has_state && (w->state.phase == PHASE_AWAITING_SETUP || w->state.phase == PHASE_SERVING);
+    return w->has_state && (w->state.phase == PHASE_AWAITING_SETUP || w->state.phase == PHASE_SERVING || w->state.phase == PHASE_WITNESSING);
 }
 
 void web_run_channel(struct web *w, struct web_request *r)

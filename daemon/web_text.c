@@ -200,7 +200,7 @@ const char *web_phase_text(uint8_t phase)
 {
     static const char *const text[PHASES] = {
         [PHASE_STARTING] = "starting", [PHASE_AWAITING_SETUP] = "awaiting-setup", [PHASE_DERIVING] = "deriving",
-        [PHASE_RESTORING] = "restoring", [PHASE_SERVING] = "serving",
+        [PHASE_RESTORING] = "restoring", [PHASE_WITNESSING] = "witnessing", [PHASE_SERVING] = "serving",
     };
     return phase < PHASES && text[phase] ? text[phase] : "unknown";
 }
@@ -241,8 +241,8 @@ size_t web_status_body(uint8_t **out, const struct web_status *s)
     name_string(&w, ",\"genesis\":", s->config->genesis);
     if (s->state) put_state(&w, s->state);
     else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null,\"blockhash_check\":null,\"accepted\":null");
-    /* No witnesses yet: an old copy of the state cannot be told from the newest one. */
-    wr_text(&w, ",\"freshness\":\"none\",\"disk\":");
+    web_log_status(&w, s->log, s->state && s->state->has_service ? s->state->service_id : NULL);
+    wr_text(&w, ",\"disk\":");
     if (s->disk) put_disk(&w, s->disk);
     else wr_text(&w, "null");
     wr_text(&w, ",\"requests\":");

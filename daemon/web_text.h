@@ -26,7 +26,11 @@ struct web_status {
     const struct wire_state    *state;
     const struct wire_disk     *disk;
     const uint64_t             *requests;
+    const struct wire_log      *log;
 };
+/* web_log.c: `,"freshness":…,"log":…`. */
+void web_log_status(struct wr *w, const struct wire_log *l, const uint8_t *service_id);
+const char *web_freshness_text(uint8_t freshness);
 size_t web_status_body(uint8_t **out, const struct web_status *s);
 
 /* `entry` is called for each of `count` rows in turn. */

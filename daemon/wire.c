@@ -138,3 +138,46 @@ void wire_get_disk(struct rd *r, struct wire_disk *d)
                         &d->sealed_chunks, &d->written_chunks, &d->sealed_ms, &d->freeze_us };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) *all[i] = rd_u64(r);
 }
+
+void wire_put_boot(struct wr *w, const struct wire_boot *b)
+{
+    wr_bytes(w, b->pcr, sizeof b->pcr);
+    wr_u8(w, b->simulated);
+    wr_bytes(w, b->random, sizeof b->random);
+    wr_bytes(w, b->release, sizeof b->release);
+    wr_u64(w, b->time);
+}
+
+void wire_get_boot(struct rd *r, struct wire_boot *b)
+{
+    rd_copy(r, b->pcr, sizeof b->pcr);
+    b->simulated = rd_u8(r);
+    rd_copy(r, b->random, sizeof b->random);
+    rd_copy(r, b->release, sizeof b->release);
+    b->time = rd_u64(r);
+}
+
+void wire_put_log(struct wr *w, const struct wire_log *l)
+{
+    wr_u8(w, l->freshness);
+    wr_bytes(w, l->key, sizeof l->key);
+    wr_bytes(w, l->root, sizeof l->root);
+    wr_u32(w, l->number);
+    wr_u64(w, l->size);
+    wr_u64(w, l->cosigned);
+    wr_u64(w, l->unanchored);
+    wr_u64(w, l->told);
+}
+
+void wire_get_log(struct rd *r, struct wire_log *l)
+{
+    l->freshness = rd_u8(r);
+    if (l->freshness >= FRESHNESSES) r->bad = true;
+    rd_copy(r, l->key, sizeof l->key);
+    rd_copy(r, l->root, sizeof l->root);
+    l->number = rd_u32(r);
+    l->size = rd_u64(r);
+    l->cosigned = rd_u64(r);
+    l->unanchored = rd_u64(r);
+    l->told = rd_u64(r);
+}

@@ -83,10 +83,17 @@ enum wire_type {
     /* keeper <-> disk */
     DISK_RECORD_GET = 0x60, /* empty -> DISK_RECORD                                                */
     DISK_RECORD,         /* u8 present, var service record                                        */
-    DISK_OPEN,           /* once; u8 fresh, 32 service id, u32 epoch, then 32 secret seal key; followed by DISK_VOLUME, then DISK_GENESIS -> DISK_OPENED */
+    DISK_OPEN,           /* once; u8 fresh, 32 service id, u32 epoch, then 32 secret seal key; followed by DISK_VOLUME, DISK_LOG_KEY, then DISK_GENESIS -> DISK_OPENED */
     DISK_VOLUME,         /* once; 64 secret volume key                                            */
-    DISK_GENESIS,        /* var genesis document, var service record (kept with the first generation when fresh) */
+    DISK_LOG_KEY,        /* once; 32 secret log key                                               */
+    DISK_GENESIS,        /* var genesis document, var service record (kept with the first generation when fresh), wire_boot */
     DISK_OPENED,         /* u64 generation, u64 requests recorded                                 */
+    DISK_ANCHORED,       /* disk -> keeper, unasked, once: witnesses have cosigned this start, or none are configured */
+    DISK_LOG,            /* disk -> keeper and web, unasked, at every change: wire_log, var newest checkpoint that is cosigned (a note) */
+    DISK_STANDING,       /* empty -> DISK_STANDING_IS: u64 generation, 32 its manifest, u64 log size, var standing (policy/standing.h) */
+    DISK_STANDING_IS,
+    DISK_LOG_ADD,        /* var entry, var standing: durable together -> DISK_LOG_ADDED: u64 log size | MSG_ERROR */
+    DISK_LOG_ADDED,
     /* web <-> disk */
     DISK_SEAL,           /* empty -> DISK_SEALED: wire_disk | MSG_ERROR                           */
     DISK_SEALED,
@@ -108,7 +115,7 @@ enum wire_type {
 
 enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
-enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASES };
+enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASE_WITNESSING, PHASES };
 enum setup_verdict {
     SETUP_DONE, SETUP_ALREADY, SETUP_KMS_FAILED, SETUP_KMS_EMPTY, SETUP_KMS_LENGTH,
     SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED,
@@ -148,6 +155,13 @@ struct wire_state {
     struct wire_setup settings;
     struct block_check check;            /* of the settings' block hash                    */
 };
+/* What the keeper knows of this start, for its entry in the log. */
+struct wire_boot { uint8_t pcr[3][48], simulated, random[32], release[32]; uint64_t time; };
+enum { WIRE_BOOT = 3 * 48 + 1 + 32 + 32 + 8, WIRE_LOG_MOST = 16 << 10 };
+/* The service's log. Cosigned: size of the newest checkpoint that the quorum has; unanchored: generations sealed since; told: the
+ * largest size that a witness spoke of. */
+enum freshness { FRESH_NONE, FRESH_WAITING, FRESH_WITNESSED, FRESH_UNREACHABLE, FRESH_ROLLBACK, FRESHNESSES };
+struct wire_log { uint8_t freshness, key[32], root[32]; uint32_t number; uint64_t size, cosigned, unanchored, told; };
 struct wire_entry {
     uint64_t row, time;                  /* row 0 on the way in; unix seconds, set by book */
     uint8_t  txid[32], request_hash[32];
@@ -171,6 +185,10 @@ void wire_put_state(struct wr *w, const struct wire_state *s);
 void wire_get_state(struct rd *r, struct wire_state *s);
 void wire_put_entry(struct wr *w, const struct wire_entry *e);
 void wire_get_entry(struct rd *r, struct wire_entry *e);
+void wire_put_boot(struct wr *w, const struct wire_boot *b);
+void wire_get_boot(struct rd *r, struct wire_boot *b);
+void wire_put_log(struct wr *w, const struct wire_log *l);
+void wire_get_log(struct rd *r, struct wire_log *l);
 void wire_put_disk(struct wr *w, const struct wire_disk *d);
 void wire_get_disk(struct rd *r, struct wire_disk *d);
 

@@ -150,6 +150,8 @@ static err on_end(struct run *r, size_t i)
         w->known = r->at.size;
     }
     if (v.word == ANCHOR_AHEAD && v.told > r->out->largest) r->out->largest = v.told;
+    /* Another tree of this very size: this log has a twin. */
+    if (v.word == ANCHOR_PARTED && r->at.size > r->out->largest) r->out->largest = r->at.size;
     if (v.word == ANCHOR_BEHIND && w->follows < FOLLOWS) {
         w->known = v.told;
         w->follows++;

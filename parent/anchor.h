@@ -20,7 +20,7 @@ struct anchor_request {
     unsigned deadline_ms;                    /* for all of it                                       */
 };
 struct anchor_answer {
-    uint64_t largest;                        /* the largest size above the checkpoint's that a witness said it cosigned; 0: none did */
+    uint64_t largest;                        /* the largest size that a witness said it cosigned of another log: above the checkpoint's, or its own (a twin); 0: none did */
     bool     enough;                         /* by the policy's own quorum                          */
     size_t   count;
     struct anchor_cosignature got[WITNESSES_NAMES];

@@ -71,6 +71,7 @@ static void put_history(struct wr *w, const struct statement *s)
     wr_text(w, ",\"log\":{\"size\":");
     put_number(w, s->log_size);
     put_hex(w, ",\"root\":", s->log_root, sizeof s->log_root);
+    put_hex(w, ",\"key\":", s->log_key, sizeof s->log_key);
     wr_text(w, "}}");
 }
 

@@ -33,7 +33,7 @@ struct statement {
     bool        has_policy, has_log;     /* false: null                                     */
     uint8_t     policy[32];
     uint64_t    log_size;
-    uint8_t     log_root[32];
+    uint8_t     log_root[32], log_key[32];       /* key: Ed25519, of its checkpoints        */
 };
 
 /* Render. Out: out[0..*len), not NUL-terminated. Fails: E_FORMAT (a text that is not plain), E_LIMIT. */

@@ -2,7 +2,7 @@
 if(TARGET hf_script)
   include(${PROJECT_SOURCE_DIR}/daemon/web.cmake)
   set(HF_WEB_JSON ${PROJECT_SOURCE_DIR}/daemon/web_json.c ${PROJECT_SOURCE_DIR}/daemon/web_address.c ${PROJECT_SOURCE_DIR}/daemon/web_setup.c
-    ${PROJECT_SOURCE_DIR}/daemon/web_sign.c ${PROJECT_SOURCE_DIR}/daemon/web_form.c ${PROJECT_SOURCE_DIR}/daemon/web_text.c
+    ${PROJECT_SOURCE_DIR}/daemon/web_sign.c ${PROJECT_SOURCE_DIR}/daemon/web_form.c ${PROJECT_SOURCE_DIR}/daemon/web_text.c ${PROJECT_SOURCE_DIR}/daemon/web_log_text.c
     ${PROJECT_SOURCE_DIR}/daemon/wire.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
   set(HF_WEB_LIBS hf_policy hf_script hf_address hf_channel hf_aws hf_core PkgConfig::JANSSON)
 

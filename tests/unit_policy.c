@@ -282,6 +282,7 @@ static struct statement full_statement(void)
     memset(s.blockhash, 0xab, 32);
     memset(s.policy, 0x33, 32);
     memset(s.log_root, 0x44, 32);
+    memset(s.log_key, 0x55, 32);
     s.accepted = 1u << 12;
     return s;
 }
@@ -296,7 +297,7 @@ START_TEST(a_statement_is_fixed_to_the_byte)
         "{\"type\":\"holdfast-statement\",\"version\":1,\"build\":\"0.1.0\",\"simulated\":false,\"name\":\"vault\","
         "\"profile\":\"confidential-script-2\",\"service_id\":\"" H32("11") "\",\"public_key\":\"02" H32("02") "\",\"epoch\":3,"
         "\"settings\":{\"key_id\":\"arn:aws:kms:us-east-1:111122223333:key/k\",\"blockhash\":\"" H32("ab") "\","
-        "\"blockhash_check\":\"unverified\",\"max_weight\":18446744073709551615,\"accepted\":4096},\"policy\":\"" H32("33") "\",\"log\":{\"size\":7,\"root\":\"" H32("44") "\"}}";
+        "\"blockhash_check\":\"unverified\",\"max_weight\":18446744073709551615,\"accepted\":4096},\"policy\":\"" H32("33") "\",\"log\":{\"size\":7,\"root\":\"" H32("44") "\",\"key\":\"" H32("55") "\"}}";
     struct statement s = full_statement();
     char text[STATEMENT_MAX];
     size_t n = 0;

@@ -77,7 +77,7 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": ""}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "witness": ""}
         self.options.update(options or {})
         self.starts = 0
 
@@ -122,6 +122,7 @@ link = unix:{self.path('link.sock')}
 egress = kms.{REGION}.amazonaws.com:443=127.0.0.1:{self.kms_port}, 169.254.169.254:80=127.0.0.1:{self.imds_port}
 [store]
 {stores or "dir = " + self.path(store)}
+{'[witness]' + chr(10) + 'policy = ' + self.options['witness'] if self.options['witness'] else ''}
 """
         with open(self.path("parent.ini"), "w") as f:
             f.write(text)
@@ -160,6 +161,7 @@ interval = {o['interval']}
 [judge]
 count = {o['judges']}
 {o['judge']}
+{'[witness]' + chr(10) + 'policy = ' + o['witness'] if o['witness'] else ''}
 [log]
 level = {o['level']}
 """
