@@ -132,6 +132,8 @@ static void on_boot(struct life *l, struct life_line *line, const struct entry *
 
 static err on_seal(struct life *l, struct life_line *line, const struct entry *e)
 {
+    /* Behind a rollback the generation that was gone back to is told once more. */
+    if (e->generation == l->generation && memcmp(e->manifest, l->manifest, 32) == 0) return OK;
     if (e->generation <= l->generation) say(line, LIFE_FAULT, "generation %" PRIu64 " after %" PRIu64, e->generation, l->generation);
     if (l->epoch && e->epoch != l->epoch) say(line, LIFE_FAULT, "sealed in epoch %u, not %u", e->epoch, l->epoch);
     if (l->seal_count == l->seal_cap) {
