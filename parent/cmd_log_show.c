@@ -83,6 +83,8 @@ enum exits log_show(const struct call *c)
     uint64_t size = 0, from = 0;
     JSON list = c->json ? json_array() : NULL;
     s.list = list;
+    uint64_t unused = 0;
+    if (!range_of(&unused, &unused, c, 0)) return EXIT_USAGE;       /* before anything is asked */
     if (c->operand_count > 1) return say_failure(c, EXIT_USAGE, NULL, NULL, "log show: too many words: %s", c->operands[1]);
     const bool store = call_value(c, "store") || call_value(c, "config");
     enum exits code = store ? show_store(c, &s, &size, &from) : show_service(c, &s, &size, &from);

@@ -150,7 +150,10 @@ static enum exits read_store(struct audit *a)
     a->has_number = true;
     e = begin_life(a, chain.tail.service, chain.tail.number);
     if (!e.code) e = log_from_store(store, &chain, &a->keys, 0, UINT64_MAX, take_entry, a);
-    if (e.code == E_AUTH) check(a, "signatures", V_FAILED, "a segment is not signed by --vkey");
+    if (e.code == E_AUTH) {
+        check(a, "signatures", V_FAILED, "a segment is not signed by --vkey");
+        life_drop(&a->life);                 /* it was not read to its end */
+    }
     else if (e.code) return say_failure(a->call, EXIT_REFUSED, NULL, NULL, "%s cannot be read: %s", dir, err_text(e.code));
     else if (a->keys.count) check(a, "signatures", V_OK, "each segment is signed by --vkey");
     else check(a, "signatures", V_SKIPPED, "--vkey says whose they must be");
@@ -288,7 +291,7 @@ enum exits log_verify(const struct call *c)
     if (code == EXIT_DONE) code = store ? read_store(&a) : read_file(&a, file);
     if (code != EXIT_DONE) return code;
     check_names(&a);
-    check_checkpoint(&a);
+    if (a.life) check_checkpoint(&a);
     check_life(&a);
     return tell(&a);
 }
