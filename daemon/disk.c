@@ -424,6 +424,7 @@ static err finish(struct disk *d)
     if (e.code && d->store_broken && !d->displaced) e = seal_now(d);
     TRY(e);
     log_info("the last seal is durable");
+    disk_log_finish(d);
     return OK;
 }
 

@@ -81,6 +81,8 @@ err  disk_log_open(struct disk *d, const struct opening *o);
 err  disk_log_booted(struct disk *d, const struct opening *o);
 /* Tell keeper and web, and the witnesses, if the log has grown. */
 err  disk_log_tell(struct disk *d);
+/* The last seal is durable: give the witnesses a moment to cosign it, so that this state cannot be passed over unnoticed. */
+void disk_log_finish(struct disk *d);
 /* Ask the witnesses when it is time. Out: *timeout_ms, lowered to when that is next. */
 err  disk_log_tick(struct disk *d, int *timeout_ms);
 err  disk_on_standing(void *self, int fd, const struct msg *m, int *pass);

@@ -2,6 +2,7 @@
  * asked through the parent (it has the entries, and can forge no cosignature) while everything else goes on. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,7 +15,7 @@
 #include "daemon/disk.h"
 #include "policy/cosign.h"
 
-enum { ASK_MS = 10000, ANSWER_MS = 20000, WAIT_LEAST_MS = 1000, WAIT_MOST_MS = 60000, POLICY_MAX = 64 << 10, ANSWER_MAX = 16 << 10 };
+enum { ASK_MS = 10000, ANSWER_MS = 20000, WAIT_LEAST_MS = 1000, WAIT_MOST_MS = 60000, FINISH_MS = 8000, POLICY_MAX = 64 << 10, ANSWER_MAX = 16 << 10 };
 
 static err read_policy(uint8_t *out, size_t *len, const char *path)
 {
@@ -311,6 +312,20 @@ static err take_answer(void *self)
     fd_close(&d->log.fd);
     if (e.code == E_MEMORY) return e;
     return enough ? anchored(d) : not_enough(d);
+}
+
+void disk_log_finish(struct disk *d)
+{
+    struct disk_log *l = &d->log;
+    if (!l->witnesses || !l->anchored) return;
+    l->next_ms = 0;
+    for (const uint64_t until = disk_now_ms() + FINISH_MS; l->shown.cosigned < journal_size(d->journal) && disk_now_ms() < until;) {
+        int wait = 100;
+        if (disk_log_tick(d, &wait).code) return;
+        struct pollfd p = { .fd = l->fd, .events = POLLIN };
+        if (poll(&p, 1, wait) == 1 && take_answer(d).code) return;
+    }
+    if (l->shown.cosigned < journal_size(d->journal)) log_warn("the witnesses have not cosigned the last seal: a store put back to before it would not be noticed");
 }
 
 /* ---- what the keeper asks ---- */

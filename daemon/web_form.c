@@ -58,7 +58,7 @@ static bool join_roots(struct web_root *roots, const struct psbt *p, const json_
 
 static size_t psbt_message_size(const struct psbt *p)
 {
-    size_t n = 8 + 4 + tx_size(p->tx, true) + 4 + 4;
+    size_t n = JUDGE_HEAD + 4 + tx_size(p->tx, true) + 4 + 4;
     for (size_t i = 0; i < p->tx->in_count; i++) n += 8 + 4 + p->in[i].spent.script.n + 4 + 32;
     return n;
 }
@@ -68,10 +68,11 @@ static bool write_psbt(uint8_t **message, size_t *len, const struct psbt *p, con
 {
     const size_t cap = psbt_message_size(p);
     BYTES room = NULL;
-    if (cap > EMULATE_REQUEST_MAX) return web_problem(why, 413, "The PSBT is too large.");
+    if (cap > EMULATE_REQUEST_MAX + JUDGE_HEAD) return web_problem(why, 413, "The PSBT is too large.");
     if (mem_new(&room, cap + n).code) return no_memory(why);
     struct wr w = wr_of(room, cap);
     wr_u64(&w, id);
+    wr_u32(&w, JUDGE_ALL);
     emulate_write_tx(&w, p->tx);
     emulate_write_count(&w, (uint32_t)p->tx->in_count);
     for (size_t i = 0; i < p->tx->in_count; i++)
@@ -223,6 +224,7 @@ bool web_read_hex(uint8_t **message, size_t *len, struct web_form *form, struct 
     if (!roots || mem_new(&room, cap + raw_len).code) return no_memory(why);
     struct wr w = wr_of(room, cap);
     wr_u64(&w, id);
+    wr_u32(&w, form->kind == WEB_FORM_INPUT ? form->input : JUDGE_ALL);
     emulate_write_tx(&w, tx);
     if (!read_hex_roots(roots, tx, form, root, why) || !write_outputs(&w, root, why)) return false;
     web_write_roots(&w, roots, tx->in_count);
@@ -297,14 +299,4 @@ size_t web_form_answer(uint8_t **body, const struct web_form *form, struct tx *t
     if (form->kind == WEB_FORM_HEX) return hex_answer(body, "signed_tx", tx, s);
     if (tx_parse(&whole, kept, form->kept).code) return 0;
     return hex_answer(body, "signed_transaction", whole, s);
-}
-
-const char *web_form_unsigned(const struct web_form *form, const struct web_signature *s)
-{
-    if (form->kind != WEB_FORM_INPUT || s[form->input].made) return NULL;
-    switch ((enum emulate_kind)s[form->input].kind) {
-    case SKIP_NOT_TAPROOT: return "Unable to sign: Unexpected input scriptPubKey";
-    case SKIP_ON_CHAIN:    return "Unable to sign: Unexpected input scriptPubKey: the script is on chain";
-    default:               return "Unable to sign: Input is not a script path spend (missing taproot control block)";
-    }
 }

@@ -19,7 +19,5 @@ bool web_read_hex(uint8_t **message, size_t *len, struct web_form *form, struct 
  * elements; `kept` are the form->kept bytes. Out: *body, for free(), and its length; 0 without memory. */
 size_t web_form_answer(uint8_t **body, const struct web_form *form, struct tx *tx, const struct web_signature *s,
                        const uint8_t *kept);
-/* WEB_FORM_INPUT was told of one input alone: the words to refuse with when that was not signed; NULL when it was. */
-const char *web_form_unsigned(const struct web_form *form, const struct web_signature *s);
 
 #endif

@@ -37,17 +37,19 @@ bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, con
  * WEB_FORM_INPUT: {"input_index": n, "emulated_tx_to": hex, "actual_spent_outputs": [output or hex],
  * "backup_merkle_root": 64 hex digits or null (may be absent)}: one input, the witnesses of the others are not looked at.
  * WEB_FORM_PSBT: {"psbt": base64, "finalize": bool (may be absent), "backup_merkle_roots": map (may be absent)}:
- * signer/psbt.h. */
+ * signer/psbt.h.
+ * Each may have {"trace": bool}. */
 enum web_form_kind { WEB_FORM_JSON, WEB_FORM_HEX, WEB_FORM_INPUT, WEB_FORM_PSBT };
 struct web_form {
     enum web_form_kind kind;
     bool     finalize;                 /* of a PSBT */
+    bool     trace;                    /* asked for with a dry run, and refused with anything else */
     uint32_t input;                    /* WEB_FORM_INPUT: which */
     size_t   kept;                     /* bytes behind the judge's message: the PSBT, or WEB_FORM_INPUT's transaction */
 };
-/* Out: *message, for free(): `len` bytes for a judge, the body of JUDGE_SIGN (`id`, then what signer/emulate.h lays
- * down); then form->kept bytes from which the answer is made. `len` is never more than n + 64, and with
- * a PSBT never more than EMULATE_REQUEST_MAX + 8. */
+/* Out: *message, for free(): `len` bytes for a judge, the body of JUDGE_SIGN (`id`, which input, and what signer/emulate.h
+ * lays down); then form->kept bytes from which the answer is made. `len` is never more than n + 64, and with
+ * a PSBT never more than EMULATE_REQUEST_MAX + JUDGE_HEAD. */
 bool web_read_sign(uint8_t **message, size_t *len, struct web_form *form, struct web_problem *why,
                    uint64_t id, const void *body, size_t n);
 

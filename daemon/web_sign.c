@@ -208,6 +208,7 @@ static bool write_message(struct draft *d, struct wr *w, uint64_t id, const json
 {
     if (!read_tx(d, root)) return false;
     wr_u64(w, id);
+    wr_u32(w, JUDGE_ALL);
     emulate_write_tx(w, &d->tx);
     return write_spent(d, w, root) && write_roots(d, w, root);
 }
@@ -242,6 +243,9 @@ static bool find_form(struct web_form *form, const json_t *root, struct web_prob
         return web_problem(why, 400, "A request holds a PSBT or a transaction with its spent outputs, not both.");
     if (finalize && !psbt) return web_problem(why, 400, "finalize goes with psbt only: other forms always give the whole transaction.");
     if (finalize && !json_is_boolean(finalize)) return web_problem(why, 400, "finalize is true or false.");
+    const json_t *trace = json_object_get(root, "trace");
+    if (trace && !json_is_boolean(trace)) return web_problem(why, 400, "trace is true or false.");
+    form->trace = json_is_true(trace);
     form->kind = psbt ? WEB_FORM_PSBT : input ? WEB_FORM_INPUT : json_is_string(tx) ? WEB_FORM_HEX : WEB_FORM_JSON;
     form->finalize = json_is_true(finalize);
     return true;

@@ -47,12 +47,15 @@ enum wire_type {
     KEEPER_SEALED,       /* u8 done (0: that handle is gone), the answer for the client            */
 
     /* web <-> judge */
-    JUDGE_SIGN = 0x30,   /* u64 request id, then the request as signer/emulate.h lays it out -> JUDGE_VERDICT */
+    JUDGE_SIGN = 0x30,   /* u64 request id, u32 the one input that is asked for (refused when it is not emulated; JUDGE_ALL: all, and
+                          * those that are not emulated are skipped), then the request as signer/emulate.h lays it out -> JUDGE_VERDICT */
     JUDGE_VERDICT,       /* u16 HTTP status, var public text, u32 n, n x { u32 input, u8 annex kept, 64 signature },
                             var kinds: one byte (enum emulate_kind) for each input when 200, else empty */
     /* web <-> trial */
-    TRIAL_VERIFY,        /* 33 master public key, u64 maximal weight, then as JUDGE_SIGN; nothing is signed or recorded ->
-                          * JUDGE_VERDICT with n = 0                                              */
+    TRIAL_VERIFY,        /* 33 master public key, u64 maximal weight, u8 with a trace, then as JUDGE_SIGN; nothing is signed or
+                          * recorded -> TRIAL_VERDICT                                             */
+    TRIAL_VERDICT,       /* u16 HTTP status, var public text, var kinds as in JUDGE_VERDICT, var trace (daemon/trace.h; empty
+                          * when not asked for)                                                   */
 
     /* judge <-> sign */
     SIGN_PARAMS = 0x40,  /* empty -> SIGN_PARAMS_IS | MSG_ERROR E_STATE (no key yet)              */
@@ -113,6 +116,8 @@ enum wire_type {
     VOLUME_OPENED
 };
 
+#define JUDGE_ALL UINT32_MAX
+enum { JUDGE_HEAD = 8 + 4 };            /* before the request, in JUDGE_SIGN */
 enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
 enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASE_WITNESSING, PHASES };

@@ -22,29 +22,29 @@ void keyring_drop(struct keyring *k)
     memset(k, 0, sizeof *k);
 }
 
-/* Two 32-byte secrets, one after the other. */
-static err join(secret **out, const secret *a, const secret *b)
+err keyring_join(secret **both, const struct keyring *k)
 {
     SECRET s = NULL;
-    if (!a || !b || secret_len(a) != KEYRING_SECRET || secret_len(b) != KEYRING_SECRET)
+    if (!k->master || !k->service_root || secret_len(k->master) != KEYRING_SECRET || secret_len(k->service_root) != KEYRING_SECRET)
         FAIL(E_FORMAT, "the keyring is not complete");
     TRY(secret_new(&s, SEAL_PLAIN));
-    memcpy(secret_reveal(s), secret_peek(a), KEYRING_SECRET);
-    memcpy(secret_reveal(s) + KEYRING_SECRET, secret_peek(b), KEYRING_SECRET);
-    secret_move(out, &s);
+    memcpy(secret_reveal(s), secret_peek(k->master), KEYRING_SECRET);
+    memcpy(secret_reveal(s) + KEYRING_SECRET, secret_peek(k->service_root), KEYRING_SECRET);
+    secret_move(both, &s);
     return OK;
 }
 
-static err split(secret **a, secret **b, const secret *s)
+err keyring_split(struct keyring *k, const secret *both)
 {
-    SECRET x = NULL;
-    SECRET y = NULL;
-    TRY(secret_new(&x, KEYRING_SECRET));
-    TRY(secret_new(&y, KEYRING_SECRET));
-    memcpy(secret_reveal(x), secret_peek(s), KEYRING_SECRET);
-    memcpy(secret_reveal(y), secret_peek(s) + KEYRING_SECRET, KEYRING_SECRET);
-    secret_move(a, &x);
-    secret_move(b, &y);
+    SECRET master = NULL;
+    SECRET root = NULL;
+    if (secret_len(both) != SEAL_PLAIN) FAIL(E_FORMAT, "a keyring of %zu bytes", secret_len(both));
+    TRY(secret_new(&master, KEYRING_SECRET));
+    TRY(secret_new(&root, KEYRING_SECRET));
+    memcpy(secret_reveal(master), secret_peek(both), KEYRING_SECRET);
+    memcpy(secret_reveal(root), secret_peek(both) + KEYRING_SECRET, KEYRING_SECRET);
+    secret_move(&k->master, &master);
+    secret_move(&k->service_root, &root);
     return OK;
 }
 
@@ -106,7 +106,7 @@ err keyring_seal(uint8_t out[static KEYRING_SEALED], const struct keyring *k, co
     SECRET plain = NULL;
     SECRET key = NULL;
     GCM gcm = NULL;
-    TRY(join(&plain, k->master, k->service_root));
+    TRY(keyring_join(&plain, k));
     TRY(random_bytes(random, sizeof random));
     struct wr w = wr_of(out, SEAL_CLEAR);
     wr_bytes(&w, seal_magic, sizeof seal_magic);
@@ -147,7 +147,7 @@ err keyring_unseal(struct keyring *k, const secret *build_root, const void *seal
     TRY(gcm_open_key(&gcm, key));
     TRY(secret_new(&plain, SEAL_PLAIN));
     TRY(gcm_unseal(gcm, secret_reveal(plain), tag, zero_nonce, bound, bound_len, body, SEAL_PLAIN));
-    TRY(split(&got.master, &got.service_root, plain));
+    TRY(keyring_split(&got, plain));
     *k = got;
     return OK;
 }
@@ -173,7 +173,7 @@ err keyring_commitment(uint8_t out[static 32], const struct keyring *k)
     uint8_t info[64], epoch[4];
     SECRET both = NULL;
     SECRET key = NULL;
-    TRY(join(&both, k->master, k->service_root));
+    TRY(keyring_join(&both, k));
     struct wr w = wr_of(info, sizeof info);
     wr_text(&w, "commitment");
     wr_bytes(&w, k->service_id, 32);

@@ -53,6 +53,11 @@ err keyring_seal(uint8_t out[static KEYRING_SEALED], const struct keyring *k, co
 err keyring_unseal(struct keyring *k, const secret *build_root, const void *sealed, size_t n,
                    const void *aad, size_t aad_len);
 
+/* Its two secrets, one after the other (64 bytes), for a form to carry them in; and back, into a keyring whose service id and
+ * epoch are set. Fails: E_FORMAT (not complete; not 64 bytes), E_MEMORY. */
+err keyring_join(secret **both, const struct keyring *k);
+err keyring_split(struct keyring *k, const secret *both);
+
 /* A key for one purpose ("seal", "volume", "log", "channel", "audit") of one epoch. Same
  * label, same epoch, same length: same key. 1 <= len <= 255*32.
  * Fails: E_FORMAT (no service root), E_LIMIT (label empty or too long), E_MEMORY. */

@@ -22,6 +22,8 @@ enum exits call_ask(const struct call *c, json_t **body, const struct http_reque
 /* The same over the encrypted channel, where there is one, for a command with ASK_OPTIONS; and shown as such commands do. */
 enum exits call_ask_channel(const struct call *c, json_t **body, const struct http_request *r);
 enum exits call_show(const struct call *c, json_t **body);
+/* Take what http_call() gave, in the same way. */
+enum exits call_take(const struct call *c, json_t **body, err e, const struct http_answer *a);
 /* Say why http_call() failed with `e`. */
 enum exits call_unreached(const struct call *c, err e, const struct http_answer *a);
 /* The value of --url, or the default. */

@@ -182,8 +182,8 @@ static err verify_input(struct emulate_refusal *why, const struct emulate_plan *
 {
     struct script_result res;
     const struct emulate_input *e = &p->input[i];
-    err said = script_verify(engine, &res, &p->cache, i, e->emulated_script, sizeof e->emulated_script,
-                             SCRIPT_FLAGS_EMULATE, budget);
+    err said = script_verify_watched(engine, &res, &p->cache, i, e->emulated_script, sizeof e->emulated_script,
+                                     SCRIPT_FLAGS_EMULATE, budget, p->watch);
     if (said.code == E_DENIED)
         return refuse(why, E_DENIED, EMULATE_VERIFICATION_FAILED, i, script_error_name(res.error));
     if (said.code == E_LIMIT)

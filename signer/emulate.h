@@ -21,6 +21,7 @@
 #include "signer/script_limits.h"
 #include "signer/sighash.h"
 #include "signer/tx.h"
+struct script_watch;
 
 /* ---- the request, as `web` sends it ----
  *
@@ -100,6 +101,7 @@ struct emulate_plan {
     size_t               emulated;     /* of them EMULATE_INPUT */
     bool                 verified;     /* set by emulate_verify() */
     struct sighash_cache cache;        /* made by emulate_verify() */
+    const struct script_watch *watch;  /* NULL, or set by the caller: who sees the scripts run (signer/script.h) */
     struct emulate_input input[];
 };
 /* Decide for every input; *why is set on E_FORMAT and E_DENIED. An input that is skipped is not

@@ -152,4 +152,26 @@ void script_engine_free(struct script_engine **e);
 err  script_verify(struct script_engine *e, struct script_result *res, const struct sighash_cache *c, uint32_t input,
                    const uint8_t *script_pubkey, size_t n, uint64_t flags, struct script_budget *budget);
 
+/* ---- watching it ----
+ * One instruction that was met, with the stacks as they are behind it (behind one that failed: as it left them). */
+struct script_event {
+    uint32_t          input;
+    enum script_part  part;
+    uint32_t          op_at, pc;       /* the instruction's index (pushes count), and the offset of its first byte */
+    uint8_t           opcode;
+    bool              executed;        /* false: inside a branch that is not taken */
+    enum script_error error;           /* OK, or why the script ends here */
+    uint32_t          main, alt;       /* elements on each stack */
+    const struct script_engine *engine;
+};
+/* Called for each instruction that could be read, in order, with what is valid during the call only. It cannot change the
+ * verdict. A cap that is met before an instruction is read, and what is refused before a script begins, make no event. */
+struct script_watch { void (*on)(void *self, const struct script_event *e); void *self; };
+/* Element `index` of a stack, 0 being the lowest; index < e->main or e->alt (MUST). */
+struct span script_event_item(const struct script_event *e, bool alt, uint32_t index);
+/* script_verify(), watched; `watch` may be NULL. */
+err  script_verify_watched(struct script_engine *e, struct script_result *res, const struct sighash_cache *c, uint32_t input,
+                           const uint8_t *script_pubkey, size_t n, uint64_t flags, struct script_budget *budget,
+                           const struct script_watch *watch);
+
 #endif

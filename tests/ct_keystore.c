@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "keystore/grant.h"
 #include "keystore/keyring.h"
 #include "keystore/master.h"
 
@@ -63,6 +64,24 @@ static void keyrings(void)
     MUST(!keyring_unseal(&back, root, sealed, sizeof sealed, "a", 1).code);
 }
 
+/* The build key, and the keyring on its way from one build to another. */
+static void grants(void)
+{
+    uint8_t bytes[GRANT_MAX];
+    size_t n = 0;
+    SECRET root = hidden("r");
+    BUILD_KEYPAIR key = { 0 };
+    KEYRING k = { .epoch = 1, .master = hidden("m"), .service_root = hidden("s") };
+    KEYRING back = { .epoch = 0 };
+    struct grant_terms t = { .epoch = 1, .arn = "arn" };
+    MUST(!build_key_derive(&key, root, k.service_id).code);
+    PUBLIC_BYTES(key.point, sizeof key.point);          /* announced; and a grant is handed to the parent */
+    memcpy(t.build_key, key.point, sizeof key.point);
+    MUST(!grant_seal(bytes, &n, &k, &t).code);
+    PUBLIC_BYTES(bytes, n);
+    MUST(!grant_open(&back, bytes, n, &key, &t).code);
+}
+
 int main(int argc, char **argv)
 {
     if (!UNDER_VALGRIND) {
@@ -72,6 +91,7 @@ int main(int argc, char **argv)
     MUST(!crypto_warm_up().code && !secret_arena_open(1 << 16).code);
     masters();
     keyrings();
+    grants();
     if (argc > 1 && strcmp(argv[1], "leak") == 0) {
         SECRET s = hidden("s");
         if (secret_peek(s)[5] & 1) printf("odd\n");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "keystore/grant.h"
 #include "keystore/json.h"
 #include "keystore/key_evidence.h"
 #include "keystore/p256.h"
@@ -76,6 +77,30 @@ static err holder_body(void *ctx, unsigned long n)
     return e.code == E_AUTH ? OK : e;
 }
 
+/* A grant is whole or it is none, and what was not opened leaves no secret. */
+static err grant_body(void *ctx, unsigned long n)
+{
+    struct grant_terms t = { .epoch = 1, .arn = ARN };
+    uint8_t bytes[GRANT_MAX];
+    size_t len = 0;
+    SECRET root = NULL;
+    BUILD_KEYPAIR key = { 0 };
+    KEYRING k = { .epoch = 1 };
+    KEYRING back = { .epoch = 0 };
+    (void)ctx, (void)n;
+    TRY(secret_new(&root, 32));
+    TRY(secret_new(&k.master, 32));
+    TRY(secret_new(&k.service_root, 32));
+    TRY(build_key_derive(&key, root, k.service_id));
+    memcpy(t.build_key, key.point, sizeof key.point);
+    err e = grant_seal(bytes, &len, &k, &t);
+    MUST(!e.code == (len > 0));
+    TRY(e);
+    e = grant_open(&back, bytes, len, &key, &t);
+    MUST(!e.code ? secret_eq(back.master, k.master) : !back.master && !back.service_root);
+    return e;
+}
+
 START_TEST(a_policy_is_never_better_without_memory)
 {
     judged = 0;
@@ -104,10 +129,21 @@ START_TEST(nobody_is_the_holder_without_memory)
 }
 END_TEST
 
+START_TEST(a_grant_without_memory_or_randomness)
+{
+    ASSERT_OK(crypto_warm_up());
+    ASSERT_OK(secret_arena_open(64 << 10));
+    FAULT_LOOP(FAULT_ALLOC_LIBRARY, grant_body, NULL);
+    FAULT_LOOP(FAULT_RANDOM, grant_body, NULL);
+    secret_arena_close();
+}
+END_TEST
+
 static Suite *fault_key_suite(void)
 {
     json_warm_up();
-    return CHECK_SUITE("fault_keystore_key", a_policy_is_never_better_without_memory, evidence_without_memory, nobody_is_the_holder_without_memory);
+    return CHECK_SUITE("fault_keystore_key", a_policy_is_never_better_without_memory, evidence_without_memory, nobody_is_the_holder_without_memory,
+                       a_grant_without_memory_or_randomness);
 }
 
 CHECK_MAIN(fault_key_suite)

@@ -1,6 +1,7 @@
 # Tests of keystore/ (the KMS client's are in keystore_kms.cmake) and of the simulator's NSM.
 include(keystore_kms.cmake OPTIONAL)
 include(keystore_key.cmake)
+include(keystore_grant.cmake)
 
 hf_unit(unit_keystore_derive SOURCES unit_keystore_derive.c LIBS hf_support hf_keystore)
 hf_unit(unit_keystore_attest SOURCES unit_keystore_attest.c LIBS hf_support hf_attest)

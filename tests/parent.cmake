@@ -31,7 +31,7 @@ set_tests_properties(system_s3 PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS
   ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_BUILD=${PROJECT_BINARY_DIR}")
 
 # Images against a model of the format; documents against the published ones.
-foreach(part eif verify witness log log_online)
+foreach(part eif verify witness log_offline log_online)
   add_test(NAME system_${part} COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/system/test_${part}.py $<TARGET_FILE:holdfast>)
   set_tests_properties(system_${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180
     ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_VECTORS_DIR=${HOLDFAST_VECTORS_DEFAULT}")

@@ -32,6 +32,15 @@ add_test(NAME ct_signer_sees_a_leak COMMAND ${CT_RUN} $<TARGET_FILE:ct_signer> l
 set_tests_properties(ct_signer ct_signer_sees_a_leak PROPERTIES SKIP_RETURN_CODE 77)
 set_tests_properties(ct_signer_sees_a_leak PROPERTIES PASS_REGULAR_EXPRESSION "depends on uninitialised|SKIP:")
 
+# Run by ./dev bench signer, never as a test.
+add_executable(bench_sign bench/bench_sign.c)
+target_link_libraries(bench_sign PRIVATE hf_keys hf_emulate hf_address PkgConfig::SECP)
+foreach(f context_randomize ec_pubkey_parse ec_pubkey_serialize ec_pubkey_tweak_add ec_seckey_tweak_add keypair_create keypair_xonly_pub
+    keypair_xonly_tweak_add schnorrsig_sign32 schnorrsig_verify xonly_pubkey_from_pubkey xonly_pubkey_parse xonly_pubkey_serialize
+    xonly_pubkey_tweak_add xonly_pubkey_tweak_add_check)
+  target_link_options(bench_sign PRIVATE -Wl,--wrap=secp256k1_${f})
+endforeach()
+
 hf_fuzz(emulate LIBS hf_emulate REACH emulate.parsed emulate.asked)
 
 # Production objects cannot be given their randomness.

@@ -24,7 +24,7 @@ static const char upstream[] =
 
 /* What it says on the wire: id, transaction, one output, no roots. */
 static const char upstream_message[] =
-    "8877665544332211"
+    "8877665544332211" "ffffffff"
     "65000000"
     "02000000" "0001" "01" NULL_TXID "ffffffff" "00" "fdffffff" "01" "a086010000000000" "02" "6a00" "02" "0151" "21" CONTROL "00000000"
     "01000000" "a086010000000000" "22000000" ACTUAL
@@ -228,7 +228,7 @@ START_TEST(answer)
     memset(sig, 0xab, sizeof sig);
     ck_assert(read_sign(&message, &n, &why, upstream));
     EMULATE_REQUEST q = NULL;
-    ASSERT_OK(emulate_request_parse(&q, message + 8, n - 8));
+    ASSERT_OK(emulate_request_parse(&q, message + JUDGE_HEAD, n - JUDGE_HEAD));
     struct web_signature s = { .made = true, .bytes = sig };
     len = web_signed_body(&body, q->tx, &s, n);
     const char head[] = "{\"signed_tx\":{\"version\":2,\"lock_time\":0,\"input\":[{\"previous_output\":\"" NULL_TXID ":4294967295\","

@@ -5,20 +5,20 @@ _holdfast()
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run status setup public-key settings sign requests log seal backups backup restore disk address verify pcr eif key witness policy release veto permit genesis help --help --version'
+        words='run status setup public-key settings sign requests log seal backups backup restore disk address verify pcr eif key witness policy release veto permit genesis upgrade help --help --version'
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
     case $before in
         show | check) if [[ $command = @(policy|release|veto|permit|genesis) ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi ;;
         verify) if [ "$command" = log ]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi ;;
-        --config | --psbt | --tree | --document | --image | --statement | --kernel | --ramdisk | --certificate | --evidence | --witnesses | --cosigned | --authorisation | --state) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --config | --psbt | --tree | --document | --image | --statement | --announcement | --kernel | --ramdisk | --certificate | --evidence | --witnesses | --cosigned | --authorisation | --state) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --store | --dir | copy | import) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --keys | --veto-keys | --previous | --genesis | --policy | --release | --founders | --sig | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --profile) mapfile -t COMPREPLY < <(compgen -W 'reproducible-key confidential-script-1 confidential-script-2 holdfast-1' -- "$current"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W 'mainnet testnet signet regtest' -- "$current"); return ;;
         --channel-key) mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$current"); return ;;
-        --url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
+        --url | --new-url) mapfile -t COMPREPLY < <(compgen -W 'http://127.0.0.1:8000 unix:' -- "$current"); return ;;
         --key)
             if [[ $command = @(policy|release|veto|permit|genesis) ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); fi
             return ;;
@@ -30,7 +30,7 @@ _holdfast()
     case $command in
         run) words='--config --check' ;;
         status | seal | public-key | settings) words=$ask ;;
-        sign) words="--psbt --finalize --dry-run $ask" ;;
+        sign) words="--psbt --finalize --dry-run --trace $ask" ;;
         setup) words="--key --blockhash --max-weight --accept --headers --network --anchor $ask" ;;
         requests) words="--limit $ask" ;;
         log) words='show verify monitor --store --config --url --from --limit --vkey --witnesses --cosigned --authorisation --state --interval' ;;
@@ -49,7 +49,8 @@ _holdfast()
         veto) words='init show sign check --policy --release --valid --key --out --sig --at' ;;
         permit) words='init show sign check --policy --generation --log-size --head --not-before --valid --key --out --sig --at' ;;
         genesis) words='init show sign check --network --name --key-arn --blockhash --profile --keys --threshold --founders --founders-threshold --not-before --valid --key --out --sig --at' ;;
-        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests log seal backups backup restore disk address verify pcr eif key witness policy release veto permit genesis' -- "$current"); return ;;
+        upgrade) words='--release --sig --url --new-url --announcement --root --wait' ;;
+        help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests log seal backups backup restore disk address verify pcr eif key witness policy release veto permit genesis upgrade' -- "$current"); return ;;
         *) return ;;
     esac
     if { [ "$command" = sign ] || [ "$command" = pcr ] || [ "$before" = inspect ]; } && [ "${current#-}" = "$current" ]; then

@@ -12,7 +12,7 @@ BENCHES = {
     "keystore": [["{build}/tests/bench_keystore"], [sys.executable, "{here}/bench_start.py", "{build}"]],
     "policy": [["{build}/tests/bench_policy"]],
     "seal": [[sys.executable, "{here}/bench_peers.py", "{build}"]],
-    "signer": [["{build}/tests/bench_script"]],
+    "signer": [["{build}/tests/bench_script"], ["{build}/tests/bench_sign"], [sys.executable, "{here}/bench_http.py", "{build}"]],
 }
 
 

@@ -41,8 +41,8 @@ static void try_sign(const uint8_t *data, size_t n)
         return;
     }
     EMULATE_REQUEST q = NULL;
-    MUST(len <= (form.kind == WEB_FORM_PSBT ? EMULATE_REQUEST_MAX + 8 : n + 64));
-    MUST(emulate_request_parse(&q, message + 8, len - 8).code == E_OK);
+    MUST(len <= (form.kind == WEB_FORM_PSBT ? EMULATE_REQUEST_MAX + JUDGE_HEAD : n + 64));
+    MUST(emulate_request_parse(&q, message + JUDGE_HEAD, len - JUDGE_HEAD).code == E_OK);
     fuzz_reached("json");
     if (form.kind == WEB_FORM_PSBT) fuzz_reached("json.psbt");
     if (form.kind == WEB_FORM_HEX) fuzz_reached("json.hex");

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -49,4 +50,17 @@ def seeds():
     yield b'{"a":1,"a":99999999999999999999}'
 
 
-SEEDS = {"json": seeds}
+def traces():
+    """As daemon/trace.h lays them out."""
+    def stack(*items, below=0):
+        return struct.pack("<IB", len(items) + below, len(items)) + b"".join(struct.pack("<HB", n, len(b)) + b for n, b in items)
+
+    def step(number, index, op, error, *stacks):
+        return struct.pack("<IIIBBH", number, index, index, op, 1, error) + b"".join(stacks)
+    empty, full = stack(), stack(*[(520, bytes(80))] * 16, below=5)
+    yield struct.pack("<BI", 0, 0)
+    yield struct.pack("<BI", 0, 3) + step(0, 0, 0x76, 0, stack((2, b"ab")), empty) + step(0, 1, 0x69, 10, empty, stack((0, b""))) + step(3, 0, 2, 0, full, full)
+    yield struct.pack("<BI", 1, 1) + step(7, 9, 0xff, 5, full, empty)
+
+
+SEEDS = {"json": seeds, "trace": traces}

@@ -79,6 +79,7 @@ class Rig:
         self.port = free_port()
         self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "witness": ""}
         self.options.update(options or {})
+        self.options.setdefault("web", "unix:" + self.path("web.sock"))
         self.starts = 0
 
     def path(self, *parts):
@@ -117,7 +118,7 @@ class Rig:
         os.makedirs(self.path(store), exist_ok=True)
         text = f"""[parent]
 listen = tcp:127.0.0.1:{self.port}
-enclave = unix:{self.path('web.sock')}
+enclave = {self.options['web']}
 link = unix:{self.path('link.sock')}
 egress = kms.{REGION}.amazonaws.com:443=127.0.0.1:{self.kms_port}, 169.254.169.254:80=127.0.0.1:{self.imds_port}
 [store]
@@ -143,7 +144,7 @@ setup = {o['setup']}
 {'id = ' + o['id'] if o['id'] else ''}
 {'public_key = ' + o['public_key'] if o.get('public_key') else ''}
 [web]
-listen = unix:{self.path('web.sock')}
+listen = {o['web']}
 [parent]
 link = unix:{self.path('link.sock')}
 wait = 10s

@@ -22,7 +22,7 @@ def run(*args, stdin=b"", tty=False):
 
 
 COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "log", "seal", "backups", "backup", "restore", "disk", "address",
-            "verify", "pcr", "eif", "key", "witness", "policy", "release", "veto", "permit", "genesis"]
+            "verify", "pcr", "eif", "key", "witness", "policy", "release", "veto", "permit", "genesis", "upgrade"]
 ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
           ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]
 SETUP = ASKING[-1]
@@ -188,7 +188,7 @@ class Commands(unittest.TestCase):
                      ["log"], ["log", "nothing"], ["log", "show", "x"], ["log", "show", "--limit", "0"], ["log", "monitor"], ["log", "verify"],
                      ["run"], ["run", "--config", "/no/such/file"], ["backups"], ["backups", "--store", "a", "--config", "b"],
                      ["sign", "/no/such/file"], ["sign", "--psbt", "/no/such/file"], ["sign", "--psbt", "-", "-"], ["sign", "--finalize", "-"], ["sign", "--psbt", "-"],
-                     ["sign", "--psbt", "-", "--finalize", "--dry-run"], ["status", "--url", "ftp://x"],
+                     ["sign", "--psbt", "-", "--finalize", "--dry-run"], ["sign", "-", "--trace"], ["sign", "-", "--dry-run", "--trace"], ["status", "--url", "ftp://x"],
                      ["address"], ["address", "--network", "moon", "--public-key", KEY, "--script", "51"],
                      ["address", "--network", "regtest", "--public-key", KEY],
                      ["address", "--network", "regtest", "--public-key", KEY, "--script", "51", "--root", "00" * 32],
@@ -234,6 +234,28 @@ class Commands(unittest.TestCase):
             run("setup", "--key", "arn:x", "--blockhash", "AB" * 32, "--max-weight", "7", "--url", a.url)
             self.assertEqual(json.loads(a.asked[-1][2]), {"key_id": "arn:x", "blockhash": "AB" * 32, "max_weight": 7})
             self.assertEqual(run("sign", "-", "--url", a.url, stdin=b"x" * ((4 << 20) + 1))[0], 2)
+
+    def test_trace(self):
+        """The member goes into the request, in either way; the steps come as lines, and with a refusal as well."""
+        steps = [{"index": 0, "pc": 0, "op": "OP_2DUP", "executed": True, "stack": ["", "ab...520"], "below": 3, "alt": []},
+                 {"index": 1, "pc": 9, "op": "\x1b[2J", "executed": False, "stack": [], "alt": ["cd"], "alt_below": 2, "error": "VERIFY"}]
+        trace = {"truncated": True, "inputs": [{"index": 4, "steps": steps}]}
+        lines = [r"input 4:", r" +pc +instruction .*", r" +0   OP_2DUP +\(3 more\) '' ab\.\.\.520", r" +9 - \\x1b\[2J +\| alt \(2 more\) cd  <- VERIFY", r"The trace is not whole.*"]
+        good = {"valid": True, "inputs": [{"index": 0, "emulated": True}, {"index": 1, "emulated": False, "skipped": "key path"}], "trace": trace}
+        for status, body, first, code in ((200, good, [r"input 0: valid", r"input 1: not emulated: key path"], 0), (400, {"error": "no", "status": 400, "request_id": "r", "trace": trace}, [], 1)):
+            with Answers(status, json.dumps(body).encode()) as a:
+                args = ("sign", "--dry-run", "--trace", "--plain", "--url", a.url)
+                got, out, err = run(*args, "-", stdin=b'{"x": 1}')
+                self.assertEqual((got, json.loads(a.asked[-1][2])), (code, {"x": 1, "trace": True}))
+                self.assertEqual(a.asked[-1][0], "POST /verify HTTP/1.1")
+                self.assertRegex(out, "^" + "\n".join(first + lines) + "\n$")
+                self.assertEqual("no (HTTP 400)" in err, code == 1)
+                self.assertEqual(json.loads(run(*args, "--json", "-", stdin=b'{"x": 1}')[1])["trace"], trace)
+                run(*args, "--psbt", "-", stdin=b"cHNidP8=")
+                self.assertEqual(json.loads(a.asked[-1][2]), {"psbt": "cHNidP8=", "trace": True})
+        for odd in ({}, {"trace": 1, "inputs": 2}, {"trace": {"inputs": [1, {"steps": [1, {"stack": [1, None], "alt": [[]]}]}]}}):
+            with Answers(200, json.dumps(odd).encode()) as a:
+                self.assertEqual(run("sign", "--dry-run", "--trace", "--plain", "--url", a.url, "-", stdin=b"{}")[0], 0, odd)
 
     def test_headers_of_setup(self):
         """Raw or as lines of hex: the same goes out. What is no header, or no anchor, is said before anything is asked."""
