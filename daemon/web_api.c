@@ -147,7 +147,7 @@ const char *web_argument(struct web_request *r, const char *name, char *room, si
     return NULL;
 }
 
-static bool argument(struct web_request *r, const char *name, uint64_t max, uint64_t *out)
+bool web_number(struct web_request *r, const char *name, uint64_t max, uint64_t *out)
 {
     char room[CHANNEL_PATH_MAX + 1];
     const char *text = web_argument(r, name, room, sizeof room);
@@ -157,9 +157,9 @@ static bool argument(struct web_request *r, const char *name, uint64_t max, uint
 static void run_requests(struct web *w, struct web_request *r)
 {
     uint64_t limit = LIST_USUAL, before = 0;
-    if (!argument(r, "limit", LIST_MAX, &limit) || limit == 0) {
+    if (!web_number(r, "limit", LIST_MAX, &limit) || limit == 0) {
         web_answer_error(r, 400, "limit is a number from 1 to 1000.");
-    } else if (!argument(r, "before", INT64_MAX, &before)) {
+    } else if (!web_number(r, "before", INT64_MAX, &before)) {
         web_answer_error(r, 400, "before is a row number.");
     } else if (phase(w) != PHASE_SERVING) {
         web_answer_error(r, 503, not_open);
@@ -269,6 +269,8 @@ static const struct web_route routes[] = {
     { "GET",  "/statement",              0,                       false, false, web_run_statement },
     { "GET",  "/key-evidence",           0,                       false, false, web_run_evidence },
     { "GET",  "/log/checkpoint",         0,                       false, true,  web_run_checkpoint },
+    { "GET",  "/log/entries",            0,                       false, true,  web_run_entries },
+    { "GET",  "/log/proof",              0,                       false, true,  web_run_proof },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
     { "POST", "/seal",                   0,                       false, true,  web_run_seal },
     { "POST", "/backup/verify",          0,                       false, true,  web_run_backup_verify },
