@@ -35,6 +35,9 @@ static bool has_key(const struct web *w)
 
 static unsigned phase(const struct web *w) { return w->has_state ? w->state.phase : PHASE_STARTING; }
 
+/* The book is open as soon as the state is restored, before witnesses allow to sign. */
+static bool book_open(const struct web *w) { return phase(w) == PHASE_SERVING || phase(w) == PHASE_WITNESSING; }
+
 /* ---- GET ---- */
 
 static void run_health(struct web *w, struct web_request *r)
@@ -131,7 +134,7 @@ static void late_status(struct web *w, struct web_request *r) { answer_status(w,
 static void run_status(struct web *w, struct web_request *r)
 {
     r->on_late = late_status;
-    if (phase(w) != PHASE_SERVING || !ask_book(w, r, 1, 0, COUNT_SECONDS, on_counted)) answer_status(w, r, NULL);
+    if (!book_open(w) || !ask_book(w, r, 1, 0, COUNT_SECONDS, on_counted)) answer_status(w, r, NULL);
 }
 
 const char *web_argument(struct web_request *r, const char *name, char *room, size_t cap)
@@ -161,7 +164,7 @@ static void run_requests(struct web *w, struct web_request *r)
         web_answer_error(r, 400, "limit is a number from 1 to 1000.");
     } else if (!web_number(r, "before", INT64_MAX, &before)) {
         web_answer_error(r, 400, "before is a row number.");
-    } else if (phase(w) != PHASE_SERVING) {
+    } else if (!book_open(w)) {
         web_answer_error(r, 503, not_open);
     } else if (!ask_book(w, r, (uint32_t)limit, before, LIST_SECONDS, on_listed)) {
         web_answer_error(r, 503, "There is no room for this request now.");

@@ -170,6 +170,30 @@ class Log(unittest.TestCase):
         self.assertGreaterEqual(self.rig.wait_end(60), 64)
         self.assertIn("rollback detected", self.rig.enclave.text())
 
+    def test_a_drill_is_not_cosigned(self):
+        """A copy of the store is restored by a scratch enclave of the same configuration; the service goes on."""
+        self.serve()
+        self.signs()
+        self.assertEqual(self.rig.seal()[0], 200)
+        port = r.free_port()
+        for name in ("enclave", "parent"):
+            with open(self.rig.path(name + ".ini")) as f:
+                text = f.read()
+            for old, new in (("web.sock", "web2.sock"), ("link.sock", "link2.sock"), (self.rig.path("disk"), self.rig.path("disk2")), (f":{self.rig.port}", f":{port}")):
+                text = text.replace(old, new)
+            with open(self.rig.path(name + "2.ini"), "w") as f:
+                f.write(text)
+        with open(self.rig.path("scratch.sh"), "w") as f:
+            f.write(f"#!/bin/sh\nexec {self.rig.program('holdfastd')} --config {self.rig.path('enclave2.ini')}\n")
+        os.chmod(self.rig.path("scratch.sh"), 0o755)
+        done = json.loads(self.rig.holdfast("backup", "drill", "--store", self.rig.store(), "--drill-config", self.rig.path("parent2.ini"), "--start", self.rig.path("scratch.sh"),
+                                            "--scratch", self.rig.dir, "--json").stdout)
+        self.assertEqual((done["restored"], done["requests"]), (True, 1))
+        size = self.rig.status()["log"]["size"]
+        self.assertEqual(self.rig.seal()[0], 200)
+        self.rig.until(lambda: self.rig.status()["log"]["cosigned"] == size + 1, "the seal to be cosigned")
+        self.signs()
+
     def log(self, path, status=200):
         code, _, body = self.rig.get("/log/" + path)
         self.assertEqual(code, status, (path, body))
