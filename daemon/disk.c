@@ -164,6 +164,7 @@ static err tick(void *self, int *timeout_ms)
     err result = OK;
     *timeout_ms = -1;
     if (d->state != MOUNTED) return OK;
+    TRY(disk_read_tick(d, timeout_ms));
     TRY(disk_log_tick(d, timeout_ms));
     if (!d->env->config.seal_interval || !d->shown.dirty || d->handed_over) return OK;
     uint64_t now = disk_now_ms();
@@ -421,9 +422,10 @@ static const struct msg_rule keeper_rules[] = {
 };
 static const struct msg_rule web_rules[] = {
     { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, on_grow },
+    { DISK_LOG_READ, 12, 12, IN(MOUNTED), 0, disk_on_log_read }, { DISK_LOG_PROVE, 17, 17, IN(MOUNTED), 0, disk_on_log_prove },
 };
 static const struct msg_rule book_rules[] = { { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty } };
-static const struct msg_table keeper_table = { keeper_rules, 8 }, web_table = { web_rules, 3 }, book_table = { book_rules, 1 };
+static const struct msg_table keeper_table = { keeper_rules, 8 }, web_table = { web_rules, 5 }, book_table = { book_rules, 1 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)
@@ -455,6 +457,7 @@ void disk_drop(struct disk *d)
     journal_close(&d->journal);
     mem_free_bytes(&d->log.note);
     fd_close(&d->log.fd);
+    fd_close(&d->read.fd);
     seal_head_drop(&d->head);
     store_close(&d->store);
     blk_close(&d->image);
@@ -464,7 +467,7 @@ void disk_drop(struct disk *d)
 
 err disk_main(struct role_env *env)
 {
-    struct disk d = { .env = env, .log = { .fd = -1, .witnesses = env->warm } };
+    struct disk d = { .env = env, .log = { .fd = -1, .witnesses = env->warm }, .read = { .fd = -1 } };
     BYTES room = NULL;
     TRY(mem_new(&room, FRAME_MAX));
     struct loop l = { .env = env, .state = &d.state, .self = &d, .room = room, .cap = FRAME_MAX, .tick = tick };
@@ -473,6 +476,7 @@ err disk_main(struct role_env *env)
     loop_add(&l, &env->peer[ROLE_BOOK], &book_table, false);
     loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);
     loop_add(&l, &d.log.fd, NULL, false);
+    loop_add(&l, &d.read.fd, NULL, false);
     err e = loop_run(&l);
     if (!e.code) e = finish(&d);
     disk_drop(&d);

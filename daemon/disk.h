@@ -29,6 +29,21 @@ struct disk_log {
     struct wire_log shown;
 };
 
+/* A client's question about the log, under way to the parent and back (disk_log_read.c). */
+struct disk_read {
+    int      fd;                         /* kept between questions: the parent keeps what it read; -1: none */
+    bool     asking;                     /* web waits for the answer                          */
+    bool     late;                       /* it does no more, but the parent is still at it     */
+    bool     greeted, reused;            /* the connection: READY came; it was there before this question */
+    uint16_t seq, want;                  /* of web's question                                 */
+    uint16_t type;                       /* the parent's question, and what it is about       */
+    uint64_t from, size;
+    uint32_t limit;
+    uint8_t  question[128];
+    size_t   question_len;
+    uint64_t until_ms;
+};
+
 struct disk {
     struct role_env *env;
     struct loop     *loop;
@@ -45,6 +60,7 @@ struct disk {
     secret          *log_key;            /* only between DISK_LOG_KEY and journal_new()       */
     struct journal  *journal;
     struct disk_log  log;
+    struct disk_read read;
     uint8_t          service_id[32];
     uint32_t         epoch;
     bool             fresh;
@@ -98,5 +114,11 @@ err  disk_on_still(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_grant_put(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_standing(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_log_add(void *self, int fd, const struct msg *m, int *pass);
+
+/* disk_log_read.c: what web asks about the log's entries goes to the parent; sealing does not wait for it. */
+err  disk_on_log_read(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_log_prove(void *self, int fd, const struct msg *m, int *pass);
+/* Give up a question that takes too long. Out: *timeout_ms, lowered to when that is next. */
+err  disk_read_tick(struct disk *d, int *timeout_ms);
 
 #endif

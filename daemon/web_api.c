@@ -36,6 +36,9 @@ static bool has_key(const struct web *w)
 
 static unsigned phase(const struct web *w) { return w->has_state ? w->state.phase : PHASE_STARTING; }
 
+/* The book is open as soon as the state is restored, before witnesses allow to sign. */
+static bool book_open(const struct web *w) { return phase(w) == PHASE_SERVING || phase(w) == PHASE_WITNESSING; }
+
 /* ---- GET ---- */
 
 static void run_health(struct web *w, struct web_request *r)
@@ -132,7 +135,7 @@ static void late_status(struct web *w, struct web_request *r) { answer_status(w,
 static void run_status(struct web *w, struct web_request *r)
 {
     r->on_late = late_status;
-    if (phase(w) != PHASE_SERVING || !ask_book(w, r, 1, 0, COUNT_SECONDS, on_counted)) answer_status(w, r, NULL);
+    if (!book_open(w) || !ask_book(w, r, 1, 0, COUNT_SECONDS, on_counted)) answer_status(w, r, NULL);
 }
 
 const char *web_argument(struct web_request *r, const char *name, char *room, size_t cap)
@@ -148,7 +151,7 @@ const char *web_argument(struct web_request *r, const char *name, char *room, si
     return NULL;
 }
 
-static bool argument(struct web_request *r, const char *name, uint64_t max, uint64_t *out)
+bool web_number(struct web_request *r, const char *name, uint64_t max, uint64_t *out)
 {
     char room[CHANNEL_PATH_MAX + 1];
     const char *text = web_argument(r, name, room, sizeof room);
@@ -158,11 +161,11 @@ static bool argument(struct web_request *r, const char *name, uint64_t max, uint
 static void run_requests(struct web *w, struct web_request *r)
 {
     uint64_t limit = LIST_USUAL, before = 0;
-    if (!argument(r, "limit", LIST_MAX, &limit) || limit == 0) {
+    if (!web_number(r, "limit", LIST_MAX, &limit) || limit == 0) {
         web_answer_error(r, 400, "limit is a number from 1 to 1000.");
-    } else if (!argument(r, "before", INT64_MAX, &before)) {
+    } else if (!web_number(r, "before", INT64_MAX, &before)) {
         web_answer_error(r, 400, "before is a row number.");
-    } else if (phase(w) != PHASE_SERVING) {
+    } else if (!book_open(w)) {
         web_answer_error(r, 503, not_open);
     } else if (!ask_book(w, r, (uint32_t)limit, before, LIST_SECONDS, on_listed)) {
         web_answer_error(r, 503, "There is no room for this request now.");
@@ -278,6 +281,8 @@ static const struct web_route routes[] = {
     { "POST", "/documents",              DOCUMENT_BODY,           true,  true,  web_run_documents },
     { "GET",  "/announcement",           0,                       false, false, web_run_announcement },
     { "POST", "/upgrade/grant",          GRANT_BODY,              true,  true,  web_run_grant },
+    { "GET",  "/log/entries",            0,                       false, true,  web_run_entries },
+    { "GET",  "/log/proof",              0,                       false, true,  web_run_proof },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
     { "POST", "/seal",                   0,                       false, true,  web_run_seal },
     { "POST", "/backup/verify",          0,                       false, true,  web_run_backup_verify },

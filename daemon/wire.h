@@ -114,6 +114,11 @@ enum wire_type {
     DISK_VERIFY,         /* empty -> DISK_VERIFIED: u8 error code, u64 generation, u64 bytes read | MSG_ERROR */
     DISK_VERIFIED,
     DISK_GROW,           /* u64 size -> DISK_SEALED: wire_disk, grown and sealed | MSG_ERROR      */
+    /* of the log, as the parent says; for the client to check. Each is answered while others go on, one at a time */
+    DISK_LOG_READ,       /* u64 from, u32 limit (<= LINK_ENTRIES) -> DISK_LOG_ENTRIES             */
+    DISK_LOG_ENTRIES,    /* u8 enum log_outcome; if that is LOG_READ: u64 size of the log, u64 from, u32 n, n x var entry */
+    DISK_LOG_PROVE,      /* u8 LINK_PROVE_*, u64 old size | index, u64 size -> DISK_LOG_PROOF      */
+    DISK_LOG_PROOF,      /* u8 enum log_outcome; if that is LOG_READ: u32 n, n x 32 hash           */
 
     /* keeper <-> fetch */
     FETCH_DERIVE = 0x70, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
@@ -144,6 +149,7 @@ enum { JUDGE_HEAD = 8 + 4 };            /* before the request, in JUDGE_SIGN */
 enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
 enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASE_WITNESSING, PHASE_ANNOUNCING, PHASE_HANDED_OVER, PHASES };
+enum log_outcome { LOG_READ, LOG_BUSY, LOG_AWAY, LOG_LATE, LOG_ODD, LOG_OUT_OF_RANGE, LOG_OUTCOMES };
 enum setup_verdict {
     SETUP_DONE, SETUP_ALREADY, SETUP_KMS_FAILED, SETUP_KMS_EMPTY, SETUP_KMS_LENGTH,
     SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED,
