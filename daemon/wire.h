@@ -121,13 +121,13 @@ enum wire_type {
     DISK_LOG_PROOF,      /* u8 enum log_outcome; if that is LOG_READ: u32 n, n x 32 hash           */
 
     /* keeper <-> fetch */
-    FETCH_DERIVE = 0x70, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
+    FETCH_DERIVE = 0xa0, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
     FETCH_DERIVED,       /* u8 ok, u8 retryable, var error type, var CMS, var key id, var key origin, var request id */
     FETCH_EVIDENCE,      /* var ARN, 48 PCR0, u32 milliseconds at most -> FETCH_EVIDENCE_IS         */
     FETCH_EVIDENCE_IS,   /* u8 ok, u32 findings, u8 has a public key, 91 its SPKI, var key evidence (JSON) */
 
     /* web <-> keeper: documents of the maintainers */
-    KEEPER_DOCUMENT = 0x80, /* var document, u32 n, n x var signature -> KEEPER_JUDGED | MSG_ERROR */
+    KEEPER_DOCUMENT = 0xb0, /* var document, u32 n, n x var signature -> KEEPER_JUDGED | MSG_ERROR */
     KEEPER_JUDGED,       /* u8 enum paper_outcome, u8 kind, 32 hash, u8 enum reason, u8 enum paper_state, u64 ready at, u64 now,
                           * u32 n, n x { var name, u8 enum judged, var detail }                   */
     KEEPER_STANDING,     /* empty -> KEEPER_STANDING_IS | MSG_ERROR                               */
