@@ -67,18 +67,48 @@ static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, c
     return OK;
 }
 
+void keeper_put_rules(struct genesis *g, const struct rule_list *rules)
+{
+    _Static_assert((int)GENESIS_RULES == (int)RULES_MAX && (int)GENESIS_RULE_SET >= (int)RULES_ENCODED, "one bound for rule sets");
+    g->rules = (uint8_t)rules->count;
+    for (size_t i = 0; i < rules->count; i++) {
+        struct wr w = wr_of(g->rule_set[i].bytes, sizeof g->rule_set[i].bytes);
+        rules_write(&w, &rules->set[i]);
+        MUST(!w.full);
+        g->rule_set[i].n = (uint8_t)w.len;
+    }
+}
+
+err keeper_get_rules(struct rule_list *rules, const struct genesis *g)
+{
+    *rules = (struct rule_list){ .count = g->rules };
+    MUST(g->rules <= RULES_MAX);
+    for (size_t i = 0; i < g->rules; i++) {
+        struct rd r = rd_of(g->rule_set[i].bytes, g->rule_set[i].n);
+        rules_read(&r, &rules->set[i]);
+        TRY(rd_end(&r, "a rule set of the genesis document"));
+    }
+    return OK;
+}
+
 /* From here on judges are answered. */
 static err start_signing(struct keeper *k, const struct keyring *ring, const struct genesis *g, const uint8_t public[static 33])
 {
-    uint8_t room[16];
+    uint8_t room[16], rules[WIRE_RULES_MOST];
+    struct wr w = wr_of(rules, sizeof rules);
+    struct rule_list list;
     struct msg m;
-    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, NULL, 0, SIGN_SERVING, &m, room, sizeof room, SIGN_MS));
+    TRY(keeper_get_rules(&list, g));
+    rules_list_write(&w, &list);
+    TRY(wr_end(&w, "SIGN_SERVE"));
+    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, rules, w.len, SIGN_SERVING, &m, room, sizeof room, SIGN_MS));
     struct wire_state *s = &k->shown;
     s->has_service = 1;
     memcpy(s->public_key, public, 33);
     memcpy(s->service_id, ring->service_id, 32);
     s->epoch = ring->epoch;
     memcpy(s->profile, g->profile, sizeof s->profile);
+    s->rules = list;
     s->settings.limited = g->limited;
     s->settings.max_weight = g->max_weight;
     memcpy(s->settings.key_id, g->key_arn, sizeof s->settings.key_id);

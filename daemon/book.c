@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "daemon/loop.h"
 #include "daemon/roles.h"
+#include "policy/genesis.h"
 
 enum { CLOSED, OPEN, DONE };
 #define IN(state) (1u << (state))
@@ -38,7 +39,7 @@ static err on_open(void *self, int fd, const struct msg *m, int *pass)
     (void)pass;
     uint8_t fresh = rd_u8(&r);
     rd_copy(&r, id, 32);
-    const uint8_t *genesis = rd_var(&r, 1024, &n);
+    const uint8_t *genesis = rd_var(&r, GENESIS_MAX, &n);
     TRY(rd_end(&r, "BOOK_OPEN"));
     snprintf(path, sizeof path, "%s/state/state.db", k->env->config.disk_dir);
     TRY(book_open(&k->book, path, fresh == 1, id, genesis, n));
@@ -126,7 +127,7 @@ enum { RECORD_BODY = 8 + 8 + 64 + 2 + 4 + 4 + 4 };
 static const struct msg_rule judge_rules[] = { { BOOK_RECORD, RECORD_BODY, RECORD_BODY + WIRE_TEXT, ALWAYS, 0, on_record } };
 static const struct msg_rule web_rules[] = { { BOOK_LIST, 12, 12, ALWAYS, 0, on_list } };
 static const struct msg_rule disk_rules[] = {
-    { BOOK_OPEN, 37, 37 + 1024, IN(CLOSED), MSG_ONCE, on_open },
+    { BOOK_OPEN, 37, 37 + GENESIS_MAX, IN(CLOSED), MSG_ONCE, on_open },
     { BOOK_CLEAN, 0, 0, IN(OPEN) | IN(DONE), 0, on_clean },
     { BOOK_CLOSE, 0, 0, IN(OPEN), MSG_ONCE, on_close },
 };
@@ -135,7 +136,7 @@ static const struct msg_table judge_table = { judge_rules, 1 }, web_table = { we
 err book_main(struct role_env *env)
 {
     struct librarian k = { .env = env };
-    uint8_t room[2048];
+    uint8_t room[GENESIS_MAX + 512];
     struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = sizeof room };
     loop_add(&l, &env->peer[ROLE_DISK], &disk_table, false);
     loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);     /* web is the first to go when the enclave stops */

@@ -16,6 +16,7 @@ const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("service", "genesis", genesis, "open: the first caller of /setup decides; closed: /setup is refused"),
     TEXT_KEY("service", "setup", setup, "open: /setup comes as it likes; channel: over the encrypted channel only"),
     TEXT_KEY("service", "profile", profile, "derivation profile of a new service"),
+    TEXT_KEY("service", "rules", rules_text, "rule sets of a new service, by comma; the first holds where a request names none"),
     TEXT_KEY("web", "listen", web_listen, "address for clients: vsock:any:PORT, unix:PATH or tcp:HOST:PORT"),
     NUMBER_KEY("web", "connections", CONF_U64, web_connections, 1, 4096, "client connections at once, at most"),
     NUMBER_KEY("web", "timeout", CONF_SECONDS, web_timeout, 1, 3600, "how long a client may be silent"),
@@ -51,6 +52,7 @@ static void defaults(struct daemon_config *c)
     strcpy(c->genesis, "open");
     strcpy(c->setup, "open");
     strcpy(c->profile, "confidential-script-2");
+    strcpy(c->rules_text, "tapscript");
     strcpy(c->web_listen, "vsock:any:8000");
     c->web_connections = 512;
     c->web_timeout = 30;
@@ -88,6 +90,7 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     if (!one_of(out->genesis, genesis)) FAIL(E_FORMAT, "%s: [service] genesis is open or closed, not `%s`", path, out->genesis);
     if (!one_of(out->setup, setup)) FAIL(E_FORMAT, "%s: [service] setup is open or channel, not `%s`", path, out->setup);
     if (!one_of(out->profile, profiles)) FAIL(E_FORMAT, "%s: [service] profile: no profile is called `%s`", path, out->profile);
+    if (rules_list_parse(&out->rules, out->rules_text).code) FAIL(E_FORMAT, "%s: [service] rules: the line above says what is wrong", path);
     if (!one_of(out->log_level, levels)) FAIL(E_FORMAT, "%s: [log] level is debug, info, warn or error", path);
     if (!one_of(out->disk_backend, backends)) FAIL(E_FORMAT, "%s: [disk] backend is auto, loop or luks", path);
     if (out->disk_dir[0] != '/') FAIL(E_FORMAT, "%s: [disk] dir must be an absolute path", path);

@@ -13,10 +13,11 @@
 #include "daemon/loop.h"
 #include "daemon/roles.h"
 #include "diskcrypt/luks_header.h"
+#include "policy/record.h"
 
 enum { STARTING, KNOWN, KEYED, MOUNTED };
 #define IN(state) (1u << (state))
-enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, FRAME_MAX = 8192 };
+enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, FRAME_MAX = GENESIS_MAX + RECORD_MAX + 256 };
 
 err disk_warm_up(struct role_env *env)
 {
@@ -279,8 +280,8 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     size_t n = 0;
     uint64_t requests = 0;
     (void)pass;
-    o.genesis = rd_var(&r, 1024, &o.genesis_len);
-    const uint8_t *record = rd_var(&r, 4096, &n);
+    o.genesis = rd_var(&r, GENESIS_MAX, &o.genesis_len);
+    const uint8_t *record = rd_var(&r, RECORD_MAX, &n);
     TRY(rd_end(&r, "DISK_GENESIS"));
     if (d->fresh) {
         TRY(mem_new(&d->record, n));
@@ -384,7 +385,7 @@ static err on_dirty(void *self, int fd, const struct msg *m, int *pass)
 #define ALWAYS (IN(STARTING) | IN(KNOWN) | IN(KEYED) | IN(MOUNTED))
 static const struct msg_rule keeper_rules[] = {
     { DISK_RECORD_GET, 0, 0, IN(STARTING), MSG_ONCE, on_record_get },
-    { DISK_GENESIS, 8, 8 + 1024 + 4096, IN(KEYED), MSG_ONCE, on_genesis },
+    { DISK_GENESIS, 8, 8 + GENESIS_MAX + RECORD_MAX, IN(KEYED), MSG_ONCE, on_genesis },
 };
 static const struct msg_rule web_rules[] = {
     { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, on_grow },

@@ -14,7 +14,7 @@
 #include "signer/emulate.h"
 #include "signer/tx.h"
 
-enum { ROOM = EMULATE_REQUEST_MAX + 128, ASK_MS = 20000, ONE_STATE = 1u };
+enum { ROOM = EMULATE_REQUEST_MAX + WIRE_TERMS_MOST + 128, ASK_MS = 20000, ONE_STATE = 1u };
 
 struct judge { struct role_env *env; uint8_t *room; };
 
@@ -30,8 +30,6 @@ struct verdict {
 };
 enum { SIGNED_SIZE = 4 + 1 + 64 };
 
-struct params { uint8_t master[33]; uint64_t max_weight; };
-
 err judge_warm_up(struct role_env *env)
 {
     (void)env;
@@ -40,14 +38,13 @@ err judge_warm_up(struct role_env *env)
     return OK;
 }
 
-static err ask_params(struct judge *j, struct params *out)
+static err ask_params(struct judge *j, struct wire_terms *out)
 {
-    uint8_t room[64];
+    uint8_t room[WIRE_TERMS_MOST];
     struct msg m;
     TRY(msg_call(j->env->peer[ROLE_SIGN], SIGN_PARAMS, NULL, 0, SIGN_PARAMS_IS, &m, room, sizeof room, ASK_MS));
     struct rd r = rd_of(m.body, m.len);
-    rd_copy(&r, out->master, 33);
-    out->max_weight = rd_u64(&r);
+    wire_get_terms(&r, out);
     return rd_end(&r, "SIGN_PARAMS_IS");
 }
 
@@ -125,9 +122,11 @@ static void matter_drop(struct matter *x)
 #define MATTER __attribute__((cleanup(matter_drop))) struct matter
 
 /* Order as the earlier system has it: weight, then the rule. Out: x->plan, when nothing refused it. */
-static err decide(struct matter *x, struct judge *j, struct verdict *v, const struct params *params, const uint8_t *body, size_t n)
+static err decide(struct matter *x, struct judge *j, struct verdict *v, const struct wire_terms *params, const uint8_t *body, size_t n)
 {
     struct emulate_refusal why = { 0 };
+    struct emulate_terms terms = { .kind = (enum child_kind)params->kind };
+    memcpy(terms.master, params->master, sizeof terms.master);
     err e = emulate_request_parse(&x->q, body, n);
     if (is_refusal(e)) {
         refuse(v, 400, "Unable to sign: ", "the transaction is not well formed");
@@ -140,7 +139,8 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
         refuse(v, 400, "", "Transaction exceeds max weight.");
         return OK;
     }
-    e = emulate_plan_make(&x->plan, &why, x->q, params->master);
+    e = emulate_choose_rules(&terms, &why, x->q, &params->rules);
+    if (!e.code) e = emulate_plan_under(&x->plan, &why, x->q, &terms);
     uint64_t until = now_ms() + j->env->config.limits.time_ms;
     if (!e.code) e = emulate_verify_within(&why, x->plan, &j->env->config.limits, late, &until);
     if (is_refusal(e)) {
@@ -153,7 +153,7 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
 
 static err decide_and_sign(struct judge *j, struct verdict *v, const uint8_t *body, size_t n)
 {
-    struct params params;
+    struct wire_terms params;
     MATTER x = { 0 };
     err e = ask_params(j, &params);
     if (e.code == E_STATE) {
@@ -210,7 +210,7 @@ static err judged(struct verdict *v, int fd, const struct msg *m, err e)
     return e;
 }
 
-enum { ID = 8, TRIAL_HEAD = 33 + 8 };
+enum { ID = 8 };
 
 static err on_sign(void *self, int fd, const struct msg *m, int *pass)
 {
@@ -225,19 +225,20 @@ static err on_sign(void *self, int fd, const struct msg *m, int *pass)
 static err on_trial(void *self, int fd, const struct msg *m, int *pass)
 {
     struct rd r = rd_of(m->body, m->len);
-    struct params params;
+    struct wire_terms params;
     struct verdict v = { 0 };
     MATTER x = { 0 };
     (void)pass;
-    rd_copy(&r, params.master, sizeof params.master);
-    params.max_weight = rd_u64(&r);
-    err e = decide(&x, self, &v, &params, m->body + TRIAL_HEAD + ID, m->len - TRIAL_HEAD - ID);
+    wire_get_terms(&r, &params);
+    (void)rd_u64(&r);                    /* the request id */
+    if (!rd_ok(&r)) FAIL(E_FORMAT, "TRIAL_VERIFY without the service's terms");
+    err e = decide(&x, self, &v, &params, r.p, r.left);
     return judged(&v, fd, m, e);
 }
 
 static const struct msg_rule judge_rules[] = { { JUDGE_SIGN, ID, EMULATE_REQUEST_MAX + ID, ONE_STATE, 0, on_sign } };
 static const struct msg_rule trial_rules[] = {
-    { TRIAL_VERIFY, TRIAL_HEAD + ID, EMULATE_REQUEST_MAX + TRIAL_HEAD + ID, ONE_STATE, 0, on_trial },
+    { TRIAL_VERIFY, WIRE_TERMS_LEAST + ID, EMULATE_REQUEST_MAX + WIRE_TERMS_MOST + ID, ONE_STATE, 0, on_trial },
 };
 static const struct msg_table judge_table = { judge_rules, 1 }, trial_table = { trial_rules, 1 };
 

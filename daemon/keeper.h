@@ -47,6 +47,10 @@ err keeper_on_evidence(void *self, int fd, const struct msg *m, int *pass);
 /* begin.c: make a service, or open the one in `record`. */
 err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z);
 err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n);
+/* The rule sets of a genesis document, from and to what they mean. Fails: E_FORMAT (an encoding that is none, or of a rule
+ * set that this build does not know). */
+void keeper_put_rules(struct genesis *g, const struct rule_list *rules);
+err keeper_get_rules(struct rule_list *rules, const struct genesis *g);
 /* dated.c: find the block hash in the run of headers. Out: *check (not made when no run was given); on
  * failure words for the client. Fails: as headers_check(). */
 err keeper_check_block(struct block_check *check, char words[static HEADERS_TEXT], const struct wire_headers *headers,

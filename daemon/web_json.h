@@ -28,7 +28,8 @@ struct web_problem {
  * *message, for free(): the body of KEEPER_SETUP. */
 bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
 
-/* The forms in which a signature is asked for. All become the same question to a judge.
+/* The forms in which a signature is asked for. All become the same question to a judge. In each, "rules": text (may be
+ * absent or null) names the rule set.
  *
  * WEB_FORM_JSON: {"emulated_tx_to": transaction, "actual_spent_outputs": [output], "backup_merkle_roots":
  * {index: root}}, all three needed.

@@ -7,7 +7,9 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "policy/block_check.h"
+#include "signer/child.h"
 #include "signer/headers.h"
+#include "signer/rules.h"
 
 enum wire_type {
     /* init -> role, on the control channel */
@@ -51,18 +53,18 @@ enum wire_type {
     JUDGE_VERDICT,       /* u16 HTTP status, var public text, u32 n, n x { u32 input, u8 annex kept, 64 signature },
                             var kinds: one byte (enum emulate_kind) for each input when 200, else empty */
     /* web <-> trial */
-    TRIAL_VERIFY,        /* 33 master public key, u64 maximal weight, then as JUDGE_SIGN; nothing is signed or recorded ->
+    TRIAL_VERIFY,        /* wire_terms, then as JUDGE_SIGN; nothing is signed or recorded ->
                           * JUDGE_VERDICT with n = 0                                              */
 
     /* judge <-> sign */
     SIGN_PARAMS = 0x40,  /* empty -> SIGN_PARAMS_IS | MSG_ERROR E_STATE (no key yet)              */
-    SIGN_PARAMS_IS,      /* 33 master public key, u64 maximal weight                              */
+    SIGN_PARAMS_IS,      /* wire_terms                                                            */
     SIGN_INPUT,          /* sign_request (signer/request.h) -> SIGN_INPUT_IS: 64 signature | MSG_ERROR                  */
     SIGN_INPUT_IS,
     /* keeper -> sign */
     SIGN_MASTER,         /* once; u8 profile, u64 maximal weight, then 32 secret -> SIGN_PUBLIC   */
     SIGN_PUBLIC,         /* 33 master public key                                                  */
-    SIGN_SERVE,          /* once: the state is restored, signing may begin -> SIGN_SERVING         */
+    SIGN_SERVE,          /* once; list of rule sets: the state is restored, signing may begin -> SIGN_SERVING */
     SIGN_SERVING,
     SIGN_AGREE,          /* 33 or 65 client's public key -> SIGN_AGREED: 32 secret | MSG_ERROR E_DENIED (no such point) */
     SIGN_AGREED,
@@ -145,9 +147,18 @@ struct wire_state {
     uint8_t channel_key[32], boot[16];   /* the channel's (keystore/channel.h); boot: new at each start */
     uint32_t epoch;
     char profile[32];
+    struct rule_list rules;
     struct wire_setup settings;
     struct block_check check;            /* of the settings' block hash                    */
 };
+/* What a judge has to know of the service. */
+struct wire_terms {
+    uint8_t  master[33];                 /* public key                                     */
+    uint64_t max_weight;
+    uint8_t  kind;                       /* enum child_kind                                */
+    struct rule_list rules;              /* at least one                                   */
+};
+enum { WIRE_RULES_MOST = 1 + RULES_MAX * RULES_ENCODED, WIRE_TERMS_LEAST = 33 + 8 + 1 + 1 + 50, WIRE_TERMS_MOST = 33 + 8 + 1 + WIRE_RULES_MOST };
 struct wire_entry {
     uint64_t row, time;                  /* row 0 on the way in; unix seconds, set by book */
     uint8_t  txid[32], request_hash[32];
@@ -169,6 +180,8 @@ void wire_put_headers(struct wr *w, const struct wire_headers *h);
 void wire_get_headers(struct rd *r, struct wire_headers *h);
 void wire_put_state(struct wr *w, const struct wire_state *s);
 void wire_get_state(struct rd *r, struct wire_state *s);
+void wire_put_terms(struct wr *w, const struct wire_terms *t);
+void wire_get_terms(struct rd *r, struct wire_terms *t);
 void wire_put_entry(struct wr *w, const struct wire_entry *e);
 void wire_get_entry(struct rd *r, struct wire_entry *e);
 void wire_put_disk(struct wr *w, const struct wire_disk *d);

@@ -4,7 +4,7 @@ if(TARGET hf_script)
   set(HF_WEB_JSON ${PROJECT_SOURCE_DIR}/daemon/web_json.c ${PROJECT_SOURCE_DIR}/daemon/web_address.c ${PROJECT_SOURCE_DIR}/daemon/web_setup.c
     ${PROJECT_SOURCE_DIR}/daemon/web_sign.c ${PROJECT_SOURCE_DIR}/daemon/web_form.c ${PROJECT_SOURCE_DIR}/daemon/web_text.c
     ${PROJECT_SOURCE_DIR}/daemon/wire.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
-  set(HF_WEB_LIBS hf_policy hf_script hf_address hf_channel hf_aws hf_core PkgConfig::JANSSON)
+  set(HF_WEB_LIBS hf_rules hf_policy hf_script hf_address hf_channel hf_aws hf_core PkgConfig::JANSSON)
 
   add_executable(web_peer support/web_peer.c support/web_secure_peer.c ${WEB_SOURCES} ${PROJECT_SOURCE_DIR}/daemon/wire.c
     ${PROJECT_SOURCE_DIR}/daemon/calls.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)

@@ -140,7 +140,7 @@ static void start(struct peer *p, char **argv)
 
 static void say_state(struct peer *p, unsigned phase)
 {
-    uint8_t body[1024];
+    uint8_t body[1024 + WIRE_RULES_MOST];
     struct wr w = wr_of(body, sizeof body);
     struct wire_state s = { .phase = (uint8_t)phase, .simulated = 1, .epoch = 3 };
     if (phase == PHASE_SERVING) {
@@ -148,7 +148,8 @@ static void say_state(struct peer *p, unsigned phase)
         s.public_key[0] = 2;
         memset(s.public_key + 1, 0xab, 32);
         memset(s.service_id, 0xcd, 32);
-        strcpy(s.profile, "confidential-script-2");
+        strcpy(s.profile, getenv("HOLDFAST_TEST_PROFILE") ? getenv("HOLDFAST_TEST_PROFILE") : "confidential-script-2");
+        must(rules_list_parse(&s.rules, "tapscript,lnhance"), "rules");
         s.settings = (struct wire_setup){ .limited = true, .max_weight = 400000, .key_id = "arn:aws:kms:x", .accepted = 1u << 31 | 1u << 12 };
         s.settings.blockhash[31] = 0x6f;
     }
