@@ -14,7 +14,7 @@
 
 enum { CLOSED, OPEN, DONE };
 #define IN(state) (1u << (state))
-enum { LIST_MAX = 1000, ENTRY_SIZE = 8 + 8 + 64 + 2 + 4 + 4 + 4 + WIRE_TEXT };
+enum { LIST_MAX = 1000, ENTRY_SIZE = 8 + 8 + 64 + 2 + 4 + 4 + 3 * 4 + WIRE_TEXT + WIRE_WHICH + RULES_NAME };
 
 /* `told`: disk knows of an unsealed commit. It is told once and not for each: while
  * it seals it does not read, and a full channel would stop the book. */
@@ -72,7 +72,7 @@ static err on_record(void *self, int fd, const struct msg *m, int *pass)
     return msg_send(fd, BOOK_RECORDED, m->seq, body, w.len, 5000);
 }
 
-static err list_into(struct librarian *k, struct wr *w, uint32_t limit, uint64_t before)
+static err list_into(struct librarian *k, struct wr *w, uint32_t limit, uint64_t before, uint64_t since)
 {
     BYTES room = NULL;
     uint64_t total = 0;
@@ -80,7 +80,7 @@ static err list_into(struct librarian *k, struct wr *w, uint32_t limit, uint64_t
     TRY(mem_new(&room, limit * sizeof(struct wire_entry)));
     struct wire_entry *e = (struct wire_entry *)(void *)room;
     TRY(book_count(k->book, &total));
-    TRY(book_list(k->book, e, &n, limit, before));
+    TRY(book_list(k->book, e, &n, limit, before, since));
     wr_u64(w, total);
     wr_u32(w, n);
     for (uint32_t i = 0; i < n; i++) wire_put_entry(w, &e[i]);
@@ -94,14 +94,14 @@ static err on_list(void *self, int fd, const struct msg *m, int *pass)
     BYTES out = NULL;
     (void)pass;
     uint32_t limit = rd_u32(&r);
-    uint64_t before = rd_u64(&r);
+    uint64_t before = rd_u64(&r), since = rd_u64(&r);
     TRY(rd_end(&r, "BOOK_LIST"));
     if (limit > LIST_MAX) FAIL(E_LIMIT, "BOOK_LIST of %u", limit);
     if (k->state != OPEN) return msg_send_error(fd, m, (err){ E_STATE });
     size_t cap = 12 + (size_t)limit * ENTRY_SIZE;
     TRY(mem_new(&out, cap));
     struct wr w = wr_of(out, cap);
-    TRY(list_into(k, &w, limit, before));
+    TRY(list_into(k, &w, limit, before, since));
     return msg_send(fd, BOOK_LISTED, m->seq, out, w.len, 10000);
 }
 
@@ -123,9 +123,9 @@ static err on_close(void *self, int fd, const struct msg *m, int *pass)
 }
 
 #define ALWAYS (IN(CLOSED) | IN(OPEN) | IN(DONE))
-enum { RECORD_BODY = 8 + 8 + 64 + 2 + 4 + 4 + 4 };
-static const struct msg_rule judge_rules[] = { { BOOK_RECORD, RECORD_BODY, RECORD_BODY + WIRE_TEXT, ALWAYS, 0, on_record } };
-static const struct msg_rule web_rules[] = { { BOOK_LIST, 12, 12, ALWAYS, 0, on_list } };
+enum { RECORD_BODY = 8 + 8 + 64 + 2 + 4 + 4 + 3 * 4 };
+static const struct msg_rule judge_rules[] = { { BOOK_RECORD, RECORD_BODY, ENTRY_SIZE, ALWAYS, 0, on_record } };
+static const struct msg_rule web_rules[] = { { BOOK_LIST, 20, 20, ALWAYS, 0, on_list } };
 static const struct msg_rule disk_rules[] = {
     { BOOK_OPEN, 37, 37 + GENESIS_MAX, IN(CLOSED), MSG_ONCE, on_open },
     { BOOK_CLEAN, 0, 0, IN(OPEN) | IN(DONE), 0, on_clean },

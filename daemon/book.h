@@ -8,8 +8,8 @@
 
 struct book;
 /* Open the database file `path`. `fresh`: make it, and write down whose it is; otherwise it must
- * exist and be this service's. Fails: E_ABSENT (not there), E_AUTH (another service's), E_FORMAT
- * (not our database, or a schema of another version), E_STATE (fresh, but something is there), E_IO. */
+ * exist and be this service's; a schema of an earlier build is brought up to this one's, in one transaction. Fails: E_ABSENT (not there), E_AUTH (another service's), E_FORMAT
+ * (not our database, or a schema newer than this build's), E_STATE (fresh, but something is there), E_IO. */
 err  book_open(struct book **out, const char *path, bool fresh, const uint8_t service_id[static 32],
                const void *genesis, size_t genesis_len);
 /* Finish and close. Fails: E_IO (the last bytes did not reach the file system). */
@@ -19,7 +19,7 @@ err  book_close(struct book **b);
 enum { BOOK_REFUSED = 1000 };
 err  book_append(struct book *b, uint64_t *row, const struct wire_entry *e);
 err  book_count(struct book *b, uint64_t *total);
-/* The newest entries before row `before` (0: the newest of all), newest first. Out: *n <= limit. */
-err  book_list(struct book *b, struct wire_entry *out, uint32_t *n, uint32_t limit, uint64_t before);
+/* The newest entries before row `before` (0: the newest of all) and not older than `since` (unix seconds), newest first. Out: *n <= limit. */
+err  book_list(struct book *b, struct wire_entry *out, uint32_t *n, uint32_t limit, uint64_t before, uint64_t since);
 
 #endif

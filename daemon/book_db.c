@@ -10,17 +10,25 @@
 #include "core/log.h"
 #include "core/mem.h"
 
-enum { SCHEMA_VERSION = 1, APPLICATION_ID = 0x48464253 /* "HFBS" */ };
+enum { SCHEMA_VERSION = 2, APPLICATION_ID = 0x48464253 /* "HFBS" */ };
 
 struct book { sqlite3 *db; sqlite3_stmt *append, *trim, *count, *list; };
 
 static const char SCHEMA[] =
     "PRAGMA application_id = 1212564051;"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "CREATE TABLE service (id BLOB NOT NULL PRIMARY KEY, genesis BLOB NOT NULL);"
     "CREATE TABLE requests (row INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, txid BLOB NOT NULL,"
-    " request_hash BLOB NOT NULL, status INTEGER NOT NULL, inputs INTEGER NOT NULL, signed INTEGER NOT NULL, text TEXT NOT NULL);"
+    " request_hash BLOB NOT NULL, status INTEGER NOT NULL, inputs INTEGER NOT NULL, signed INTEGER NOT NULL, text TEXT NOT NULL,"
+    " which TEXT NOT NULL DEFAULT '', rules TEXT NOT NULL DEFAULT '');"
     "CREATE INDEX refused ON requests (row) WHERE signed = 0;";
+
+/* From each earlier schema to the next one. What an earlier build did not write down stays empty. */
+static const char *const STEPS[SCHEMA_VERSION] = {
+    [1] = "ALTER TABLE requests ADD COLUMN which TEXT NOT NULL DEFAULT '';"
+          "ALTER TABLE requests ADD COLUMN rules TEXT NOT NULL DEFAULT '';"
+          "PRAGMA user_version = 2;",
+};
 
 /* Durable is what is sealed, not what is in this enclave's memory: so no fsync for
  * each request. A freeze sees all writes in their order, and SQLite's rollback
@@ -78,6 +86,18 @@ static err begin(struct book *b, const uint8_t id[static 32], const void *genesi
     return run(b, "COMMIT;", "commit");
 }
 
+/* All steps or none: a database between two schemas would be nobody's. */
+static err migrate(struct book *b, int version)
+{
+    log_info("the state database is of schema %d: it becomes %d", version, SCHEMA_VERSION);
+    TRY(run(b, "BEGIN EXCLUSIVE;", "begin"));
+    err e = OK;
+    for (; !e.code && version < SCHEMA_VERSION; version++) e = run(b, STEPS[version], "migration");
+    if (!e.code) e = run(b, "COMMIT;", "commit");
+    if (e.code && !sqlite3_get_autocommit(b->db)) err_drop(run(b, "ROLLBACK;", "rollback"));
+    return e;
+}
+
 /* The disk was authenticated as this service's; that the database on it says the
  * same is one more lock on the same door, and cheap. */
 static err recognise(struct book *b, const uint8_t id[static 32], const void *genesis, size_t n)
@@ -86,7 +106,7 @@ static err recognise(struct book *b, const uint8_t id[static 32], const void *ge
     TRY(number(b, &application, "PRAGMA application_id"));
     TRY(number(b, &version, "PRAGMA user_version"));
     if (application != APPLICATION_ID) FAIL(E_FORMAT, "the state database is not ours");
-    if (version != SCHEMA_VERSION) FAIL(E_FORMAT, "state database of schema %d: this build knows %d", (int)version, SCHEMA_VERSION);
+    if (version < 1 || version > SCHEMA_VERSION) FAIL(E_FORMAT, "state database of schema %d: this build knows 1 to %d", (int)version, SCHEMA_VERSION);
     sqlite3_stmt *q = NULL;
     TRY(prepare(b, &q, "SELECT count(*) FROM service WHERE id = ? AND genesis = ?"));
     sqlite3_bind_blob(q, 1, id, 32, SQLITE_STATIC);
@@ -94,17 +114,17 @@ static err recognise(struct book *b, const uint8_t id[static 32], const void *ge
     bool same = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == 1;
     sqlite3_finalize(q);
     if (!same) FAIL(E_AUTH, "the state database is another service's");
-    return OK;
+    return version == SCHEMA_VERSION ? OK : migrate(b, (int)version);
 }
 
 static err prepare_all(struct book *b)
 {
-    TRY(prepare(b, &b->append, "INSERT INTO requests (time, txid, request_hash, status, inputs, signed, text) VALUES (?,?,?,?,?,?,?)"));
+    TRY(prepare(b, &b->append, "INSERT INTO requests (time, txid, request_hash, status, inputs, signed, text, which, rules) VALUES (?,?,?,?,?,?,?,?,?)"));
     TRY(prepare(b, &b->trim, "DELETE FROM requests WHERE signed = 0 AND row <= "
                              "(SELECT row FROM requests WHERE signed = 0 ORDER BY row DESC LIMIT 1 OFFSET ?)"));
     TRY(prepare(b, &b->count, "SELECT count(*) FROM requests"));
-    return prepare(b, &b->list, "SELECT row, time, txid, request_hash, status, inputs, signed, text FROM requests "
-                                "WHERE row < ? ORDER BY row DESC LIMIT ?");
+    return prepare(b, &b->list, "SELECT row, time, txid, request_hash, status, inputs, signed, text, which, rules FROM requests "
+                                "WHERE row < ? AND time >= ? ORDER BY row DESC LIMIT ?");
 }
 
 static err open_all(struct book *b, const char *path, bool fresh, const uint8_t id[static 32], const void *genesis, size_t n)
@@ -165,6 +185,8 @@ static err append_and_trim(struct book *b, const struct wire_entry *e)
     sqlite3_bind_int64(q, 5, e->inputs);
     sqlite3_bind_int64(q, 6, e->signed_inputs);
     sqlite3_bind_text(q, 7, e->text, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 8, e->which, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 9, e->rules, -1, SQLITE_STATIC);
     TRY(step_done(b, q, "append"));
     if (e->signed_inputs) return OK;
     /* Anybody can be refused any number of times: that must not fill the disk. */
@@ -199,6 +221,12 @@ static bool copy_blob(uint8_t *out, sqlite3_stmt *q, int column)
     return true;
 }
 
+static void copy_text(char *out, size_t room, sqlite3_stmt *q, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(q, column);
+    if (text) strncpy(out, text, room - 1);
+}
+
 static bool row_of(struct wire_entry *e, sqlite3_stmt *q)
 {
     memset(e, 0, sizeof *e);
@@ -207,16 +235,18 @@ static bool row_of(struct wire_entry *e, sqlite3_stmt *q)
     e->status = (uint16_t)sqlite3_column_int(q, 4);
     e->inputs = (uint32_t)sqlite3_column_int64(q, 5);
     e->signed_inputs = (uint32_t)sqlite3_column_int64(q, 6);
-    const char *text = (const char *)sqlite3_column_text(q, 7);
-    if (text) strncpy(e->text, text, sizeof e->text - 1);
+    copy_text(e->text, sizeof e->text, q, 7);
+    copy_text(e->which, sizeof e->which, q, 8);
+    copy_text(e->rules, sizeof e->rules, q, 9);
     return copy_blob(e->txid, q, 2) && copy_blob(e->request_hash, q, 3);
 }
 
-err book_list(struct book *b, struct wire_entry *out, uint32_t *n, uint32_t limit, uint64_t before)
+err book_list(struct book *b, struct wire_entry *out, uint32_t *n, uint32_t limit, uint64_t before, uint64_t since)
 {
     sqlite3_stmt *q = b->list;
     sqlite3_bind_int64(q, 1, before && before <= INT64_MAX ? (sqlite3_int64)before : INT64_MAX);
-    sqlite3_bind_int64(q, 2, limit);
+    sqlite3_bind_int64(q, 2, since <= INT64_MAX ? (sqlite3_int64)since : INT64_MAX);
+    sqlite3_bind_int64(q, 3, limit);
     int code = SQLITE_ROW;
     bool whole = true;
     for (*n = 0; *n < limit && whole && (code = sqlite3_step(q)) == SQLITE_ROW; )

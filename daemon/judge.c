@@ -65,6 +65,8 @@ static void refuse_by_rule(struct verdict *v, const struct emulate_refusal *why)
     char words[EMULATE_TEXT];
     emulate_refusal_text(words, why);
     refuse(v, 400, "Unable to sign: ", words);
+    if (why->fault != EMULATE_MISSING_SPENT_OUTPUTS && why->fault != EMULATE_UNKNOWN_RULES)
+        snprintf(v->entry.which, sizeof v->entry.which, "%u", why->input);
 }
 
 static err sign_input(struct judge *j, struct verdict *v, const struct emulate_plan *p, uint32_t i)
@@ -86,12 +88,32 @@ static err sign_input(struct judge *j, struct verdict *v, const struct emulate_p
     return wr_end(&out, "signed input");
 }
 
+/* The signed inputs as ranges, "0-2,5"; "..." where there is no more room. */
+static void name_signed(char out[static WIRE_WHICH], const struct emulate_plan *p)
+{
+    struct wr w = wr_of(out, WIRE_WHICH - 1);
+    for (uint32_t i = 0, last; i < p->count; i = last + 1) {
+        char range[32];
+        for (last = i; last < p->count && p->input[last].kind == EMULATE_INPUT; last++) continue;
+        if (last == i) continue;                 /* `i` is none */
+        last--;
+        snprintf(range, sizeof range, last > i ? "%s%u-%u" : "%s%u", w.len ? "," : "", i, last);
+        if (w.cap - w.len < strlen(range) + 4) {
+            wr_text(&w, ",...");
+            break;
+        }
+        wr_text(&w, range);
+    }
+    out[w.len] = 0;
+}
+
 static err keep_kinds(struct verdict *v, const struct emulate_plan *p)
 {
     TRY(mem_new(&v->kinds, p->count));
     for (uint32_t i = 0; i < p->count; i++) v->kinds[i] = (uint8_t)p->input[i].kind;
     v->kind_count = (uint32_t)p->count;
     v->status = 200;
+    name_signed(v->entry.which, p);
     return OK;
 }
 
@@ -140,6 +162,7 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
         return OK;
     }
     e = emulate_choose_rules(&terms, &why, x->q, &params->rules);
+    if (!e.code) memcpy(v->entry.rules, terms.rules.name, sizeof v->entry.rules);
     if (!e.code) e = emulate_plan_under(&x->plan, &why, x->q, &terms);
     uint64_t until = now_ms() + j->env->config.limits.time_ms;
     if (!e.code) e = emulate_verify_within(&why, x->plan, &j->env->config.limits, late, &until);
@@ -168,7 +191,7 @@ static err decide_and_sign(struct judge *j, struct verdict *v, const uint8_t *bo
 /* No signature leaves before the book has it. */
 static err record(struct judge *j, struct verdict *v, const uint8_t *body, size_t n)
 {
-    uint8_t out[512], room[64];
+    uint8_t out[1024], room[64];
     struct wr w = wr_of(out, sizeof out);
     struct msg m;
     sha256(v->entry.request_hash, body, n);

@@ -121,6 +121,8 @@ void wire_put_entry(struct wr *w, const struct wire_entry *e)
     wr_u32(w, e->inputs);
     wr_u32(w, e->signed_inputs);
     put_text(w, e->text);
+    put_text(w, e->which);
+    put_text(w, e->rules);
 }
 
 void wire_get_entry(struct rd *r, struct wire_entry *e)
@@ -133,6 +135,8 @@ void wire_get_entry(struct rd *r, struct wire_entry *e)
     e->inputs = rd_u32(r);
     e->signed_inputs = rd_u32(r);
     get_text(r, e->text, sizeof e->text);
+    get_text(r, e->which, sizeof e->which);
+    get_text(r, e->rules, sizeof e->rules);
 }
 
 void wire_put_disk(struct wr *w, const struct wire_disk *d)

@@ -72,7 +72,7 @@ enum wire_type {
     /* judge -> book, web -> book */
     BOOK_RECORD = 0x50,  /* wire_entry -> BOOK_RECORDED: u64 row                                  */
     BOOK_RECORDED,
-    BOOK_LIST,           /* u32 limit (<= 1000), u64 before (0: newest) -> BOOK_LISTED            */
+    BOOK_LIST,           /* u32 limit (<= 1000), u64 before (0: newest), u64 since (unix seconds) -> BOOK_LISTED */
     BOOK_LISTED,         /* u64 total, u32 n, n x wire_entry, the newest first                    */
     /* disk <-> book */
     BOOK_OPEN,           /* u8 fresh, 32 service id, var genesis document -> BOOK_OPENED          */
@@ -126,7 +126,7 @@ enum secure_verdict {
 /* Plaintext of one encrypted request: of the earlier systems' endpoint, and how much more its ciphertext may be
  * (room for a plaintext that is refused as too long in an encrypted answer); of the channel, any route's body. */
 enum { CHANNEL_PLAIN_MAX = 6 << 20, SECURE_PLAIN_MAX = 4 << 20, SECURE_SLACK = 64 << 10, SECURE_OVERHEAD = 28 };
-enum { WIRE_TEXT = 240, WIRE_ARN = 256 };
+enum { WIRE_TEXT = 240, WIRE_WHICH = 240, WIRE_ARN = 256 };
 
 struct wire_setup { bool limited; uint64_t max_weight; char key_id[WIRE_ARN]; uint8_t blockhash[32]; /* as displayed */
                     uint32_t accepted; /* findings about the key, by bit */ };
@@ -165,6 +165,8 @@ struct wire_entry {
     uint16_t status;                     /* the HTTP status that the verdict is            */
     uint32_t inputs, signed_inputs;
     char     text[WIRE_TEXT];            /* the verdict's public words, or empty           */
+    char     which[WIRE_WHICH];          /* the inputs signed ("0-2,5"; ends in "..." where there is no room), or the one that a refusal blames, or empty */
+    char     rules[RULES_NAME];          /* the rule set; empty: refused before one was chosen */
 };
 struct wire_disk {
     uint8_t  mounted, dirty, last_failed;

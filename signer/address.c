@@ -215,6 +215,14 @@ err address_output_key_bound(uint8_t output_key[static 32], const uint8_t master
     return taproot_output_key(output_key, NULL, child + 1, backup);
 }
 
+err address_output_key_tree(uint8_t output_key[static 32], uint8_t emulated_key[static 32], const uint8_t master[static 33],
+                            const uint8_t rules[static 32], const uint8_t internal[static 32], const uint8_t root[static 32],
+                            const uint8_t *backup)
+{
+    TRY(taproot_output_key(emulated_key, NULL, internal, root));
+    return address_output_key_bound(output_key, master, rules, emulated_key, backup);
+}
+
 err address_emulated(char out[static ADDRESS_TEXT], enum address_network net,
                      const uint8_t master[static 33], const uint8_t root[static 32], const uint8_t *backup)
 {

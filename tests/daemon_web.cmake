@@ -17,5 +17,5 @@ if(TARGET hf_script)
 
   hf_unit(unit_daemon_web_json SOURCES unit_daemon_web_json.c ${HF_WEB_JSON}
     LIBS hf_faults hf_support ${HF_WEB_LIBS} WRAP ${HF_FAULT_WRAP})
-  hf_fuzz(json SOURCES ${HF_WEB_JSON} LIBS ${HF_WEB_LIBS} REACH json.roots json.setup json.headers json.address json.recovery json.psbt json.hex json.input)
+  hf_fuzz(json SOURCES ${HF_WEB_JSON} LIBS ${HF_WEB_LIBS} REACH json.roots json.setup json.headers json.address json.bound json.recovery json.psbt json.hex json.input)
 endif()

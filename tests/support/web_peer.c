@@ -249,6 +249,7 @@ static void answer_book(struct peer *p, const struct msg *m)
     struct rd r = rd_of(m->body, m->len);
     uint32_t limit = rd_u32(&r), n = 0;
     uint64_t before = rd_u64(&r);
+    (void)rd_u64(&r);
     must(rd_end(&r, "list"), "list");
     uint64_t top = before && before <= ROWS ? before - 1 : ROWS;
     n = top < limit ? (uint32_t)top : limit;
@@ -259,6 +260,8 @@ static void answer_book(struct peer *p, const struct msg *m)
         struct wire_entry e = { .row = top - i, .time = 1700000000 + top - i, .status = 200, .inputs = 1, .signed_inputs = 1 };
         e.txid[0] = 0x11;
         e.request_hash[0] = 0x22;
+        strcpy(e.which, "0");
+        strcpy(e.rules, "tapscript");
         strcpy(e.text, "words \"quoted\" \\ and \x01");
         wire_put_entry(&w, &e);
     }
