@@ -89,7 +89,8 @@ static void try_address(const uint8_t *data, size_t n, enum child_kind kind)
     }
     const size_t len = web_address_body(&body, &a, master);
     MUST(len > 100 && body);
-    fuzz_reached(kind == CHILD_OF_OUTPUT ? "json.bound" : "json.address");
+    if (kind == CHILD_OF_OUTPUT) fuzz_reached("json.bound");
+    else fuzz_reached("json.address");
     if (a.recovery_len) fuzz_reached("json.recovery");
     free(body);
 }
