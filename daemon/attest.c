@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/keeper.h"
+#include "keystore/attest.h"
 #include "policy/statement.h"
 
 enum { ANSWER = NSM_RESPONSE_MAX + STATEMENT_MAX + 16 };
@@ -93,5 +94,18 @@ err keeper_bind_service(const struct keeper *k, const uint8_t service_id[static 
     if (locked) return OK;
     TRY(nsm_lock_pcr(&k->nsm, SERVICE_PCR));
     log_info("PCR%d holds the service id and is locked", SERVICE_PCR);
+    return OK;
+}
+
+err keeper_time(struct keeper *k, uint64_t *now)
+{
+    BYTES doc = NULL;
+    struct attest_doc read;
+    size_t n = 0;
+    const struct bytes none = { "", 0 };
+    TRY(mem_new(&doc, NSM_RESPONSE_MAX));
+    TRY(nsm_attestation(&k->nsm, doc, NSM_RESPONSE_MAX, &n, none, none, none));
+    TRY(attest_parse(&read, doc, n));
+    *now = read.timestamp_ms / 1000;
     return OK;
 }

@@ -43,8 +43,9 @@ static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, c
     SECRET seal_key = NULL;
     SECRET volume_key = NULL;
     char document[GENESIS_MAX];
-    uint8_t head[37], body[GENESIS_MAX + RECORD_MAX + 16], room[64];
+    uint8_t head[37], body[GENESIS_MAX + RECORD_MAX + 24], room[64];
     size_t document_len = 0;
+    uint64_t now = 0;
     struct msg m;
     struct wr w = wr_of(head, sizeof head);
     wr_u8(&w, fresh);
@@ -54,8 +55,10 @@ static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, c
     TRY(keyring_child(&volume_key, 64, ring, "volume", ring->epoch));
     TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_OPEN, 0, head, sizeof head, seal_key, SIGN_MS));
     TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_VOLUME, 0, NULL, 0, volume_key, SIGN_MS));
+    TRY(keeper_time(k, &now));
     TRY(genesis_render(document, &document_len, g));
     w = wr_of(body, sizeof body);
+    wr_u64(&w, now);
     wr_var(&w, document, document_len);
     wr_var(&w, record, record_len);
     TRY(wr_end(&w, "DISK_GENESIS"));

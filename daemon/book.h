@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/err.h"
+#include "daemon/limits.h"
 #include "daemon/wire.h"
 
 struct book;
@@ -21,5 +22,11 @@ err  book_append(struct book *b, uint64_t *row, const struct wire_entry *e);
 err  book_count(struct book *b, uint64_t *total);
 /* The newest entries before row `before` (0: the newest of all) and not older than `since` (unix seconds), newest first. Out: *n <= limit. */
 err  book_list(struct book *b, struct wire_entry *out, uint32_t *n, uint32_t limit, uint64_t before, uint64_t since);
+
+/* Spend from `limits`, for all n or for none. Time: `now` in unix seconds, or the newest spend's, if that is later. A message that
+ * was spent for before is granted again and spends nothing. Out: *v; *fresh: something was written down, which has to be sealed
+ * before anything is signed. Fails: E_LIMIT (the disk is full), E_IO. */
+struct book_verdict { enum spend_verdict verdict; uint32_t which; uint64_t limit, left, wait; };
+err  book_spend(struct book *b, struct book_verdict *v, bool *fresh, const struct limits *limits, const struct wire_spend *s, uint32_t n, uint64_t now);
 
 #endif

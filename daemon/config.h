@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/conf.h"
+#include "daemon/limits.h"
 #include "signer/rules.h"
 #include "signer/script_limits.h"
 
@@ -40,6 +41,7 @@ struct daemon_config {
     uint64_t seal_interval;             /* seconds; 0: only when asked and at the end     */
     uint64_t judges;                    /* 0: one per processor                           */
     struct script_limits limits;        /* of the scripts of one request                 */
+    struct limits spend;                /* [limits]                                      */
     uint64_t uid_base;                  /* role n runs as uid_base + n when started as root */
     char     log_level[8];              /* debug, info, warn, error                       */
 };

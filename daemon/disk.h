@@ -33,7 +33,7 @@ struct disk {
     struct wire_disk shown;
 };
 
-struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; };
+struct opening { bool fresh; uint64_t time; const uint8_t *genesis; size_t genesis_len; };   /* time: the hypervisor's, unix seconds */
 
 uint64_t disk_now_ms(void);
 /* Receive the seal key (DISK_OPEN) and the volume key (DISK_VOLUME) into the arena. */

@@ -8,6 +8,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "daemon/judge_spend.h"
 #include "daemon/loop.h"
 #include "daemon/roles.h"
 #include "daemon/wire.h"
@@ -134,6 +135,24 @@ static uint64_t now_ms(void)
 
 static bool late(void *until) { return now_ms() >= *(const uint64_t *)until; }
 
+static void refuse_by_limit(struct verdict *v, const struct spend_refusal *why)
+{
+    if (!why->status) return;
+    refuse(v, why->status, "", why->text);
+    v->kind_count = 0;
+    v->entry.which[0] = 0;
+    if (why->blames) snprintf(v->entry.which, sizeof v->entry.which, "%u", why->input);
+}
+
+/* No signature is made before what it spends is durable. */
+static err spend(struct judge *j, struct verdict *v, const struct emulate_plan *p)
+{
+    struct spend_refusal not;
+    TRY(judge_spend(&not, j->env->peer[ROLE_BOOK], &j->env->config.spend, p));
+    refuse_by_limit(v, &not);
+    return OK;
+}
+
 /* What is decided about; the plan borrows from the request. */
 struct matter { struct emulate_request *q; struct emulate_plan *plan; };
 static void matter_drop(struct matter *x)
@@ -171,7 +190,11 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
         return OK;
     }
     TRY(e);
-    return keep_kinds(v, x->plan);
+    TRY(keep_kinds(v, x->plan));
+    struct spend_refusal not;
+    judge_limits(&not, &j->env->config.spend, x->plan);
+    refuse_by_limit(v, &not);
+    return OK;
 }
 
 static err decide_and_sign(struct judge *j, struct verdict *v, const uint8_t *body, size_t n)
@@ -185,6 +208,7 @@ static err decide_and_sign(struct judge *j, struct verdict *v, const uint8_t *bo
     }
     TRY(e);
     TRY(decide(&x, j, v, &params, body, n));
+    if (v->status == 200) TRY(spend(j, v, x.plan));
     return v->status == 200 ? sign_all(j, v, x.plan) : OK;
 }
 

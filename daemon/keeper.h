@@ -60,6 +60,9 @@ err keeper_on_attest(void *self, int fd, const struct msg *m, int *pass);
 /* Extend PCR16 with the service id and lock it, or find it so: from here on, every document of
  * this boot names the service. Fails: E_STATE (it holds something else), as the NSM's calls. */
 err keeper_bind_service(const struct keeper *k, const uint8_t service_id[static 32]);
+/* The time by the hypervisor's clock, from an attestation document: the host has no hand in it. Out: unix seconds. Fails: as the NSM's
+ * calls; E_FORMAT (its document cannot be read). */
+err keeper_time(struct keeper *k, uint64_t *now);
 /* Tell web (and, through init, the log) where we are. */
 err keeper_tell(struct keeper *k, enum phase phase);
 

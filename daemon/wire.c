@@ -139,6 +139,20 @@ void wire_get_entry(struct rd *r, struct wire_entry *e)
     get_text(r, e->rules, sizeof e->rules);
 }
 
+void wire_put_spend(struct wr *w, const struct wire_spend *s)
+{
+    wr_bytes(w, s->message, 32);
+    wr_bytes(w, s->key, 32);
+    wr_u64(w, s->value);
+}
+
+void wire_get_spend(struct rd *r, struct wire_spend *s)
+{
+    rd_copy(r, s->message, 32);
+    rd_copy(r, s->key, 32);
+    s->value = rd_u64(r);
+}
+
 void wire_put_disk(struct wr *w, const struct wire_disk *d)
 {
     wr_u8(w, d->mounted);

@@ -72,13 +72,17 @@ enum wire_type {
     /* judge -> book, web -> book */
     BOOK_RECORD = 0x50,  /* wire_entry -> BOOK_RECORDED: u64 row                                  */
     BOOK_RECORDED,
+    BOOK_SPEND,          /* judge: u32 n (1 to WIRE_SPENDS), n x wire_spend -> BOOK_SPENT, once what is granted is sealed       */
+    BOOK_SPENT,          /* u8 enum spend_verdict, u32 which of the n, u64 limit, u64 left, u64 seconds until more comes free  */
     BOOK_LIST,           /* u32 limit (<= 1000), u64 before (0: newest), u64 since (unix seconds) -> BOOK_LISTED */
     BOOK_LISTED,         /* u64 total, u32 n, n x wire_entry, the newest first                    */
     /* disk <-> book */
-    BOOK_OPEN,           /* u8 fresh, 32 service id, var genesis document -> BOOK_OPENED          */
+    BOOK_OPEN,           /* u8 fresh, 32 service id, u64 time, var genesis document -> BOOK_OPENED; the time is the hypervisor's, in unix seconds */
     BOOK_OPENED,         /* u64 requests recorded                                                 */
     BOOK_DIRTY,          /* book -> disk, unasked, at the first commit after BOOK_CLEAN           */
     BOOK_CLEAN,          /* disk -> book, just before a freeze: what follows counts as new        */
+    BOOK_SEAL,           /* book -> disk, one at a time: seal what there is -> BOOK_SEALED: u8 error code                     */
+    BOOK_SEALED,
     BOOK_CLOSE,          /* -> BOOK_CLOSED; nothing is recorded after it                          */
     BOOK_CLOSED,
 
@@ -87,7 +91,7 @@ enum wire_type {
     DISK_RECORD,         /* u8 present, var service record                                        */
     DISK_OPEN,           /* once; u8 fresh, 32 service id, u32 epoch, then 32 secret seal key; followed by DISK_VOLUME, then DISK_GENESIS -> DISK_OPENED */
     DISK_VOLUME,         /* once; 64 secret volume key                                            */
-    DISK_GENESIS,        /* var genesis document, var service record (kept with the first generation when fresh) */
+    DISK_GENESIS,        /* u64 time (as in BOOK_OPEN), var genesis document, var service record (kept with the first generation when fresh) */
     DISK_OPENED,         /* u64 generation, u64 requests recorded                                 */
     /* web <-> disk */
     DISK_SEAL,           /* empty -> DISK_SEALED: wire_disk | MSG_ERROR                           */
@@ -107,6 +111,10 @@ enum wire_type {
     VOLUME_OPEN = 0x90,  /* once; u8 enum volume_act, 32 service id, u32 epoch, then 64 secret -> VOLUME_OPENED */
     VOLUME_OPENED
 };
+
+/* What a signature spends from the service's limits, and what becomes of it. */
+enum spend_verdict { SPEND_GRANTED, SPEND_VALUE, SPEND_COUNT, SPEND_EACH_VALUE, SPEND_EACH_COUNT, SPEND_UNSEALED, SPEND_VERDICTS };
+enum { WIRE_SPENDS = 1024, WIRE_SPEND = 32 + 32 + 8 };
 
 enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
@@ -168,6 +176,11 @@ struct wire_entry {
     char     which[WIRE_WHICH];          /* the inputs signed ("0-2,5"; ends in "..." where there is no room), or the one that a refusal blames, or empty */
     char     rules[RULES_NAME];          /* the rule set; empty: refused before one was chosen */
 };
+struct wire_spend {
+    uint8_t  message[32];                /* hash that is signed (BIP341's)                 */
+    uint8_t  key[32];                    /* output key that is spent                       */
+    uint64_t value;                      /* satoshi                                        */
+};
 struct wire_disk {
     uint8_t  mounted, dirty, last_failed;
     char     backend[8];
@@ -186,6 +199,8 @@ void wire_put_terms(struct wr *w, const struct wire_terms *t);
 void wire_get_terms(struct rd *r, struct wire_terms *t);
 void wire_put_entry(struct wr *w, const struct wire_entry *e);
 void wire_get_entry(struct rd *r, struct wire_entry *e);
+void wire_put_spend(struct wr *w, const struct wire_spend *s);
+void wire_get_spend(struct rd *r, struct wire_spend *s);
 void wire_put_disk(struct wr *w, const struct wire_disk *d);
 void wire_get_disk(struct rd *r, struct wire_disk *d);
 

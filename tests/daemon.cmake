@@ -1,6 +1,7 @@
 # The daemon's roles, one at a time. Whole enclaves: system.cmake.
 hf_unit(role_frames SOURCES role_frames.c LIBS hf_support hf_daemon TIMEOUT 300)
 hf_unit(unit_daemon_book SOURCES unit_daemon_book.c LIBS hf_support hf_daemon)
+hf_unit(unit_daemon_limits SOURCES unit_daemon_limits.c LIBS hf_support hf_daemon)
 hf_unit(unit_daemon_config SOURCES unit_daemon_config.c LIBS hf_support hf_daemon)
 hf_unit(unit_daemon_attest SOURCES unit_daemon_attest.c LIBS hf_support hf_daemon hf_sim_nsm)
 hf_unit(unit_daemon_secure SOURCES unit_daemon_secure.c LIBS hf_faults hf_daemon WRAP ${HF_FAULT_WRAP})
