@@ -31,7 +31,7 @@ LIBRARIES = {
     r"curl/": ["keystore/http.c", "keystore/kms.c", "parent/http.c", "parent/s3_wire.c"],
     r"jansson\.h": ["daemon/web", "keystore/json", "keystore/kms.c", "keystore/key_policy.c", "keystore/key_evidence", "keystore/creds.c", "parent/", "sim/"],
     r"microhttpd\.h": ["daemon/web", "parent/witness_http.c", "sim/"],
-    r"sqlite3\.h": ["daemon/book.c", "daemon/book_db.c", "parent/witness_db.c"],
+    r"sqlite3\.h": ["daemon/book.c", "daemon/book_db.c", "daemon/book_own.h", "parent/witness_db.c"],
     r"seccomp\.h": ["core/sandbox.c"],
     r"ini\.h": ["core/conf.c"],
 }

@@ -77,7 +77,7 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "rules": "tapscript"}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "rules": "tapscript", "limits": ""}
         self.options.update(options or {})
         self.starts = 0
 
@@ -161,6 +161,8 @@ interval = {o['interval']}
 [judge]
 count = {o['judges']}
 {o['judge']}
+[limits]
+{o['limits']}
 [log]
 level = {o['level']}
 """
