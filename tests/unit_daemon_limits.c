@@ -53,9 +53,9 @@ END_TEST
 START_TEST(bad_texts)
 {
     static const char *const scripts[] = {
-        "00", KEY_A "0", KEY_A " value", KEY_A " value=", KEY_A " value=-1", KEY_A " value=01", KEY_A " value=99999999999999999", KEY_A " count=x",
+        "00", (KEY_A "0"), KEY_A " value", KEY_A " value=", KEY_A " value=-1", KEY_A " value=01", KEY_A " value=99999999999999999", KEY_A " count=x",
         KEY_A " rules=", KEY_A " rules=cat+", KEY_A " rules=+cat", KEY_A " to=", KEY_A " to=2", KEY_A " to=9", KEY_A " to=1+", KEY_A " to=11", KEY_A " to=0", KEY_A " colour=1",
-        "zz" KEY_A,
+        ("zz" KEY_A),
     };
     static const char *const tos[] = { "", "all", "2", "1+2", "listed+1", "+1" };
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
