@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/keeper.h"
+#include "daemon/papers.h"
 #include "daemon/secure.h"
 #include "keystore/master.h"
 
@@ -115,6 +116,13 @@ err keeper_get_rules(struct rule_list *rules, const struct genesis *g)
     return OK;
 }
 
+static err show_papers(struct keeper *k)
+{
+    PAPERS p = { 0 };
+    TRY(papers_look(&p, k));
+    return keeper_show_papers(k, &p.s);
+}
+
 /* The service is known; it signs when disk says that the witnesses, if there are any, have cosigned this start. One that is quick
  * is waited for, so that who made a service can use it at once. */
 static err begun(struct keeper *k, const struct keyring *ring, const struct genesis *g, const uint8_t public[static 33])
@@ -135,6 +143,7 @@ static err begun(struct keeper *k, const struct keyring *ring, const struct gene
     TRY(secure_service(k->secure, ring));
     TRY(secure_show(k->secure, s));
     TRY(keeper_tell(k, PHASE_WITNESSING));
+    TRY(show_papers(k));
     return keeper_await_anchor(k, ANCHOR_MS);
 }
 

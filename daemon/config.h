@@ -39,6 +39,7 @@ struct daemon_config {
     uint64_t disk_size;                 /* bytes of a new image                           */
     uint64_t disk_size_max;             /* bytes an image may have or grow to; 0 in the file: as disk_size */
     uint64_t seal_interval;             /* seconds; 0: only when asked and at the end     */
+    char     first_policy[65];          /* `open`, or the hash of the first policy that may be set; empty: none may */
     char     witness_policy[CONFIG_PATH]; /* trust policy file of the witnesses; empty: none */
     uint64_t judges;                    /* 0: one per processor                           */
     struct script_limits limits;        /* of the scripts of one request                 */

@@ -2,6 +2,7 @@
  * module; it opens and seals what clients send encrypted. It parses CMS and
  * its own messages, nothing of a client's. */
 #include "daemon/keeper.h"
+#include "daemon/papers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,8 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
 static const struct msg_rule web_rules[] = {
     { KEEPER_SETUP, WIRE_SETUP_LEAST, WIRE_SETUP_MOST, ALWAYS, 0, on_setup },
     { KEEPER_ATTEST, 5, 5 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_attest },
+    { KEEPER_DOCUMENT, 8, 8 + DOCUMENT_MAX + STANDING_LIST, ALWAYS, 0, keeper_on_document },
+    { KEEPER_STANDING, 0, 0, ALWAYS, 0, keeper_on_standing },
     { KEEPER_EVIDENCE, 4, 4 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_evidence },
     { KEEPER_SECURE, 34, 66 + SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD, ALWAYS, 0, secure_on_secure },
     { KEEPER_CHANNEL, 1, CHANNEL_ASK_MORE + CHANNEL_PLAIN_MAX, ALWAYS, 0, secure_on_channel },

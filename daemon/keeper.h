@@ -10,6 +10,7 @@
 #include "keystore/profile.h"
 #include "keystore/recipient.h"
 #include "policy/record.h"
+#include "policy/standing.h"
 
 /* What KMS said about a key, the last time it was asked. */
 struct keeper_evidence {
@@ -28,6 +29,8 @@ struct keeper {
     struct secure    *secure;            /* daemon/secure.h                            */
     struct wire_state shown;             /* what web was told last                     */
     struct keeper_evidence evidence;
+    bool              has_policy;        /* one is in force, as of when it was looked at last */
+    uint8_t           policy[32];        /* its hash                                   */
     struct wire_log   log;               /* as disk told it last; size 0: no log yet   */
     uint64_t          evidence_ms;       /* when KMS was asked last, on the monotonic clock; 0: never */
 };
@@ -76,6 +79,8 @@ err keeper_ask_disk(struct keeper *k, uint16_t type, const void *body, size_t n,
 /* The time by the hypervisor's clock (the host has no hand in it), unix seconds, and this build's PCR0 to 2, from a document of this moment.
  * Fails: as the NSM's calls; E_FORMAT (its document cannot be read). */
 err keeper_now(struct keeper *k, uint64_t *now, uint8_t pcr[static 3][48]);
+/* papers.c: what documents have made to be in force goes into the statement and to web. */
+err keeper_show_papers(struct keeper *k, const struct standing *s);
 /* attest.c: answer KEEPER_ATTEST. */
 err keeper_on_attest(void *self, int fd, const struct msg *m, int *pass);
 /* Extend PCR16 with the service id and lock it, or find it so: from here on, every document of

@@ -12,7 +12,7 @@
 /* Seconds until a client hears 503. A derivation waits for KMS. */
 enum { SETUP_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
 enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = CHANNEL_PLAIN_MAX, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
-       ADDRESS_BODY = 1 << 20, GROW_BODY = 4096, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100, BOOK_ASK = 4 + 8 + 8 };
+       ADDRESS_BODY = 1 << 20, GROW_BODY = 4096, DOCUMENT_BODY = 128 << 10, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100, BOOK_ASK = 4 + 8 + 8 };
 
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
 static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";
@@ -277,6 +277,8 @@ static const struct web_route routes[] = {
     { "GET",  "/statement",              0,                       false, false, web_run_statement },
     { "GET",  "/key-evidence",           0,                       false, false, web_run_evidence },
     { "GET",  "/log/checkpoint",         0,                       false, true,  web_run_checkpoint },
+    { "GET",  "/releases",               0,                       false, true,  web_run_releases },
+    { "POST", "/documents",              DOCUMENT_BODY,           true,  true,  web_run_documents },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },
     { "POST", "/seal",                   0,                       false, true,  web_run_seal },
     { "POST", "/backup/verify",          0,                       false, true,  web_run_backup_verify },

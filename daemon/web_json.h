@@ -68,6 +68,8 @@ struct web_address {
 };
 /* Out: *size, in bytes: whole 64 KiB. */
 bool web_read_grow(uint64_t *size, struct web_problem *why, const void *body, size_t n);
+/* {"document": base64, "signatures": [base64]}. Out: *message, for free(): the body of KEEPER_DOCUMENT. */
+bool web_read_document(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
 /* For a service with these children and rule sets. */
 bool web_read_address(struct web_address *out, struct web_problem *why, const void *body, size_t n, enum child_kind kind,
                       const struct rule_list *rules);

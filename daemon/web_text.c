@@ -219,6 +219,7 @@ static void put_state(struct wr *w, const struct wire_state *s)
     wr_text(w, ",\"rules\":");
     rules_list_json(w, &s->rules);
     name_number(w, ",\"epoch\":", s->epoch);
+    name_number(w, ",\"releases\":", s->releases);
     wr_text(w, ",\"blockhash_check\":");
     if (s->has_service) block_check_json(w, &s->check);
     else wr_text(w, "null");
@@ -242,7 +243,7 @@ size_t web_status_body(uint8_t **out, const struct web_status *s)
     name_string(&w, ",\"service\":", s->config->service_name);
     name_string(&w, ",\"genesis\":", s->config->genesis);
     if (s->state) put_state(&w, s->state);
-    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"rules\":null,\"epoch\":null,\"blockhash_check\":null,\"accepted\":null");
+    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"rules\":null,\"epoch\":null,\"releases\":null,\"blockhash_check\":null,\"accepted\":null");
     web_log_status(&w, s->log, s->state && s->state->has_service ? s->state->service_id : NULL);
     wr_text(&w, ",\"disk\":");
     if (s->disk) put_disk(&w, s->disk);

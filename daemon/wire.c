@@ -71,6 +71,7 @@ void wire_put_state(struct wr *w, const struct wire_state *s)
     wr_bytes(w, s->channel_key, sizeof s->channel_key);
     wr_bytes(w, s->boot, sizeof s->boot);
     wr_u32(w, s->epoch);
+    wr_u32(w, s->releases);
     put_text(w, s->profile);
     rules_list_write(w, &s->rules);
     wire_put_setup(w, &s->settings);
@@ -88,6 +89,7 @@ void wire_get_state(struct rd *r, struct wire_state *s)
     rd_copy(r, s->channel_key, sizeof s->channel_key);
     rd_copy(r, s->boot, sizeof s->boot);
     s->epoch = rd_u32(r);
+    s->releases = rd_u32(r);
     get_text(r, s->profile, sizeof s->profile);
     rules_list_read(r, &s->rules);
     wire_get_setup(r, &s->settings);

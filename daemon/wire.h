@@ -118,6 +118,14 @@ enum wire_type {
     FETCH_EVIDENCE,      /* var ARN, 48 PCR0, u32 milliseconds at most -> FETCH_EVIDENCE_IS         */
     FETCH_EVIDENCE_IS,   /* u8 ok, u32 findings, u8 has a public key, 91 its SPKI, var key evidence (JSON) */
 
+    /* web <-> keeper: documents of the maintainers */
+    KEEPER_DOCUMENT = 0x80, /* var document, u32 n, n x var signature -> KEEPER_JUDGED | MSG_ERROR */
+    KEEPER_JUDGED,       /* u8 enum paper_outcome, u8 kind, 32 hash, u8 enum reason, u8 enum paper_state, u64 ready at, u64 now,
+                          * u32 n, n x { var name, u8 enum judged, var detail }                   */
+    KEEPER_STANDING,     /* empty -> KEEPER_STANDING_IS | MSG_ERROR                               */
+    KEEPER_STANDING_IS,  /* u64 now, 2 x policy (in force; waiting): { u8 there, 32 hash, u64 version, u64 expires, u64 delay, u64 ready at },
+                          * u32 n, n x release { 32 hash, var label, 48 PCR0, u64 sequence, u64 expires, u64 ready at, u8 enum paper_state, u8 emergency } */
+
     /* disk <-> volume */
     VOLUME_OPEN = 0x90,  /* once; u8 enum volume_act, 32 service id, u32 epoch, then 64 secret -> VOLUME_OPENED */
     VOLUME_OPENED
@@ -138,6 +146,8 @@ enum setup_verdict {
     SETUP_KEY_REFUSED,                   /* by its evidence                                */
     SETUP_BAD_HEADERS                    /* the words say what is wrong with the run that was given */
 };
+enum paper_outcome { PAPER_AGREED, PAPER_REFUSED, PAPER_OUTCOMES };
+enum paper_state { PAPER_NONE, PAPER_PENDING, PAPER_READY, PAPER_VETOED, PAPER_GRANTED, PAPER_IN_FORCE, PAPER_VOID, PAPER_STATES };
 enum secure_verdict {
     SECURE_OPEN, SECURE_BAD_KEY,   /* the client's key is no point                                 */
     SECURE_BAD_FORM, SECURE_BAD_SEAL, /* no request of the channel; not authentic, or for another key */
@@ -166,7 +176,7 @@ struct wire_state {
     uint8_t phase, simulated, has_service;
     uint8_t public_key[33], service_id[32];
     uint8_t channel_key[32], boot[16];   /* the channel's (keystore/channel.h); boot: new at each start */
-    uint32_t epoch;
+    uint32_t epoch, releases;            /* releases: accepted under the policy in force   */
     char profile[32];
     struct rule_list rules;
     struct wire_setup settings;

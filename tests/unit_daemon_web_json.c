@@ -53,7 +53,7 @@ START_TEST(rules_are_passed_on)
         size_t n;
         snprintf(text, sizeof text, "{%s%s", good[i].member, upstream + 1);
         ck_assert_msg(read_sign(&message, &n, &why, text), "%s", why.text);
-        ASSERT_OK(emulate_request_parse(&q, message + 8, n - 8));
+        ASSERT_OK(emulate_request_parse(&q, message + JUDGE_HEAD, n - JUDGE_HEAD));
         ck_assert_uint_eq(q->rules.n, strlen(good[i].name));
         ck_assert_mem_eq(q->rules.p, good[i].name, q->rules.n);
     }

@@ -77,7 +77,7 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "witness": "", "rules": "tapscript", "limits": ""}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "witness": "", "policy": "", "rules": "tapscript", "limits": ""}
         self.options.update(options or {})
         self.options.setdefault("web", "unix:" + self.path("web.sock"))
         self.starts = 0
@@ -164,6 +164,7 @@ interval = {o['interval']}
 count = {o['judges']}
 {o['judge']}
 {'[witness]' + chr(10) + 'policy = ' + o['witness'] if o['witness'] else ''}
+{'[policy]' + chr(10) + 'first = ' + o['policy'] if o['policy'] else ''}
 [limits]
 {o['limits']}
 [log]
