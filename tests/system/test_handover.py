@@ -4,8 +4,6 @@ own on one store, a grant; the same key before and after, and never two that sig
 import base64
 import json
 import os
-import shutil
-import subprocess
 import sys
 import time
 import unittest
@@ -15,34 +13,9 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
 import bip341_verify as model
 import policy_rig
 import rig as r
+from upgrade_rig import NEW_PCR0, NewBuild, measured
 
 BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
-NEW_PCR0 = "6f" * 48
-OTHER_PRIVATE = "22" * 32
-
-
-class NewBuild(r.Rig):
-    """The same parent and store; measurements, security module, KMS key, listener and disk of its own."""
-
-    def __init__(self, old, pcr0=NEW_PCR0, name="new"):
-        super().__init__(BUILD, options={k: v for k, v in old.options.items() if k != "web"})
-        self.old, self.pcr0, self.name = old, pcr0, name
-        sim = old.path("sim")
-        self.nsm = self.start(f"nsm-{name}", self.program("holdfast-sim"), "nsm", "--state", sim, "--listen", "unix:" + self.path("nsm.sock"), "--pcr", "0=" + pcr0)
-        self.until(lambda: os.path.exists(self.path("nsm.sock")), "the new build's NSM", self.nsm)
-        out = subprocess.run([self.program("holdfast-sim"), "kms", "--state", sim, "--new-key", "--private", OTHER_PRIVATE, "--region", r.REGION, "--account", r.ACCOUNT,
-                              "--pcr0", pcr0], capture_output=True, text=True)
-        assert out.returncode == 0, out.stderr
-        self.arn = [w for w in out.stdout.split() if w.startswith("arn:")][-1]
-        os.symlink(sim, self.path("sim"))
-
-    def begin(self, service, public):
-        """Start it beside the old one. Its own web socket is behind a parent of its own, which shares the store."""
-        for name in ("kms_port", "imds_port"):
-            setattr(self, name, getattr(self.old, name))
-        self.options.update({"id": service, "public_key": public, "kms_key": self.arn})
-        self.start_parent(stores="dir = " + self.old.store())
-        self.start_enclave(wait=False)
 
 
 class Handover(policy_rig.Maintainers):
@@ -67,10 +40,6 @@ class Handover(policy_rig.Maintainers):
         code, body = self.submit("policy", "policy.json", "a", "b")
         self.assertEqual((code, body["state"]), (200, "in-force"), body)
 
-    def pcrs(self, rig):
-        """PCR0 to 2 as that build's security module has them."""
-        return {i: v for i, v in enumerate([rig.pcr0 if hasattr(rig, "pcr0") else r.PCR0])}
-
     def make_release(self, *more, sequence=1, pcr0=NEW_PCR0):
         policy_rig.PCRS = ["--pcr0", pcr0, *self.rest]
         self.write("release.json", self.release(*more, sequence=sequence))
@@ -88,10 +57,10 @@ class Handover(policy_rig.Maintainers):
 
     @property
     def rest(self):
-        return [w for i in (1, 2) for w in (f"--pcr{i}", self.measured[i])]
+        return [w for i in (1, 2) for w in (f"--pcr{i}", measured(self.rig)[i])]
 
     def new_build(self, pcr0=NEW_PCR0, name="new"):
-        new = NewBuild(self.rig, pcr0, name)
+        new = NewBuild(BUILD, self.rig, pcr0, name)
         self.addCleanup(new.close)
         new.begin(self.status["service_id"], self.status["public_key"])
         new.wait_phase("announcing")
@@ -109,21 +78,6 @@ class Handover(policy_rig.Maintainers):
     def tearDown(self):
         if os.environ.get("HOLDFAST_SHOW"):
             print(self.rig.enclave.text())
-
-    @property
-    def measured(self):
-        """PCR1 and 2 of the simulator, which every build there has."""
-        nonce = self.rig.get("/attestation?nonce=00")[2]
-        out = subprocess.run([self.rig.program("holdfast"), "attestation", "show", "--json", "-"], input=json.loads(nonce)["document"], capture_output=True, text=True)
-        if out.returncode == 0:
-            doc = json.loads(out.stdout)
-            return {i: doc["pcrs"][str(i)] for i in (1, 2)}
-        document = base64.b64decode(json.loads(nonce)["document"])
-        found = {}
-        for i in (1, 2):
-            at = document.index(bytes([i]) + b"\x58\x30", document.index(b"pcrs"))
-            found[i] = document[at + 3:at + 51].hex()
-        return found
 
     def test_whole(self):
         self.policy()

@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import shutil
-import subprocess
 import sys
 import unittest
 
@@ -14,30 +13,10 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
 import bip341_verify as model
 import merkle
 import rig as r
+from upgrade_rig import Witness, trust_policy
 
 BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
 WITNESSES = 3
-
-
-class Witness:
-    """A maintainer's `holdfast witness`."""
-
-    def __init__(self, rig, n):
-        self.rig, self.name, self.dir = rig, f"w{n}", rig.path(f"witness-{n}")
-        self.port = r.free_port()
-        self.vkey = self.run("init", "--name", f"example.org/{self.name}")["vkey"]
-        self.proc = None
-
-    def run(self, *words):
-        out = subprocess.run([self.rig.program("holdfast"), "witness", *words, "--dir", self.dir, "--json"], capture_output=True, text=True, check=True)
-        return json.loads(out.stdout)
-
-    def start(self):
-        self.proc = self.rig.start(self.name, self.rig.program("holdfast"), "witness", "serve", "--dir", self.dir, "--listen", f"127.0.0.1:{self.port}")
-        self.rig.until(lambda: r.listening(self.port), self.name, self.proc)
-
-    def stop(self):
-        self.proc.stop()
 
 
 class Log(unittest.TestCase):
@@ -46,10 +25,7 @@ class Log(unittest.TestCase):
         self.addCleanup(self.rig.close)
         self.rig.simulator()
         self.witnesses = [Witness(self.rig, n) for n in range(WITNESSES)]
-        policy = "".join(f"witness {w.name} {w.vkey} http://127.0.0.1:{w.port}/\n" for w in self.witnesses)
-        self.rig.options["witness"] = self.rig.path("witnesses")
-        with open(self.rig.path("witnesses"), "w") as f:
-            f.write(policy + "group all 2 " + " ".join(w.name for w in self.witnesses) + "\nquorum all\n")
+        self.rig.options["witness"] = trust_policy(self.rig, self.witnesses)
 
     def serve(self):
         """A service whose witnesses know its log."""
