@@ -16,7 +16,6 @@
 #include "diskcrypt/luks_header.h"
 #include "policy/record.h"
 
-enum { STARTING, KNOWN, KEYED, MOUNTED };
 #define IN(state) (1u << (state))
 enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, OPENING_MAX = GENESIS_MAX + 64, FRAME_MAX = 512 << 10 };
 
@@ -60,7 +59,7 @@ static err connect_patiently(struct disk *d)
     }
 }
 
-static err push_state(struct disk *d)
+err disk_push_state(struct disk *d)
 {
     uint8_t body[128];
     struct wr w = wr_of(body, sizeof body);
@@ -113,6 +112,8 @@ static err write_generation(struct disk *d)
     d->shown.sealed_chunks = r.data / CHUNK_SIZE;
     d->shown.written_chunks = r.written / CHUNK_SIZE;
     d->shown.sealed_ms = disk_now_ms() - before;
+    d->sealed_at_entry = r.log_position;
+    seal_manifest_hash(d->manifest, d->sealer);
     log_info("generation %llu is sealed: %llu bytes in %llu ms", (unsigned long long)r.generation,
              (unsigned long long)r.moved, (unsigned long long)d->shown.sealed_ms);
     return OK;
@@ -150,7 +151,7 @@ err disk_seal_and_tell(struct disk *d, err *result)
     /* Another enclave moved this service's head: there must be one of us, so it is not us. */
     if (d->displaced) FAIL(E_STATE, "the parent's head is not the one this enclave left: another one runs, or it was changed");
     if (result->code) log_error("this seal failed (%s); the generation before it is still good", err_text(result->code));
-    TRY(push_state(d));
+    TRY(disk_push_state(d));
     return disk_log_tell(d);
 }
 
@@ -167,7 +168,7 @@ static err tick(void *self, int *timeout_ms)
     if (d->state != MOUNTED) return OK;
     TRY(disk_read_tick(d, timeout_ms));
     TRY(disk_log_tick(d, timeout_ms));
-    if (!d->env->config.seal_interval || !d->shown.dirty || d->handed_over) return OK;
+    if (!d->env->config.seal_interval || !d->shown.dirty || disk_keeps_still(d)) return OK;
     uint64_t now = disk_now_ms();
     if (now >= d->next_seal_ms) TRY(disk_seal_and_tell(d, &result));
     now = disk_now_ms();
@@ -237,6 +238,8 @@ static err restore_disk(struct disk *d)
     d->shown.image_size = r.image_size;
     d->shown.sealed_bytes = r.moved;
     d->shown.sealed_chunks = r.data / CHUNK_SIZE;
+    d->sealed_at_entry = r.log_position;
+    memcpy(d->manifest, d->head.head.manifest_sha256, 32);
     log_info("generation %llu is restored: %llu bytes, all of them authentic", (unsigned long long)r.generation, (unsigned long long)r.moved);
     TRY(disk_volume_restored(d));
     return role_ask_init(d->env, CTL_MOUNT, NULL, 0, NULL, INIT_MS);
@@ -256,7 +259,7 @@ err disk_open(struct disk *d, const struct opening *o, uint64_t *requests)
     if (o->fresh) TRY(seal_now(d));
     TRY(disk_log_booted(d, o));
     d->next_seal_ms = disk_now_ms() + d->env->config.seal_interval * 1000;
-    return push_state(d);
+    return disk_push_state(d);
 }
 
 /* ---- what others may ask ---- */
@@ -327,102 +330,6 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     return disk_log_tell(d);
 }
 
-/* Read back what the parent holds, and authenticate it. What it finds is an answer; a store that cannot be
- * asked is an error. */
-static err on_verify(void *self, int fd, const struct msg *m, int *pass)
-{
-    struct disk *d = self;
-    struct seal_report r = { 0 };
-    (void)pass;
-    if (d->state != MOUNTED) return msg_send_error(fd, m, (err){ E_STATE });
-    err e = disk_store_again(d);
-    if (e.code) return msg_send_error(fd, m, e);
-    e = seal_verify(d->sealer, &r);
-    /* A transfer may have stopped in its middle. */
-    d->store_broken = e.code != E_OK;
-    if (e.code == E_CLOSED || e.code == E_TIMEOUT || e.code == E_MEMORY) return msg_send_error(fd, m, e);
-    uint8_t body[32];
-    struct wr w = wr_of(body, sizeof body);
-    wr_u8(&w, (uint8_t)e.code);
-    wr_u64(&w, e.code ? d->shown.generation : r.generation);
-    wr_u64(&w, r.moved);
-    return msg_send(fd, DISK_VERIFIED, m->seq, body, w.len, 5000);
-}
-
-/* What there is is sealed first, so that nothing is lost whatever becomes of this. */
-static err grow(struct disk *d, uint64_t size)
-{
-    uint8_t body[8];
-    struct wr w = wr_of(body, sizeof body);
-    FD fd = -1;
-    err result = OK;
-    TRY(disk_seal_and_tell(d, &result));
-    TRY(result);
-    wr_u64(&w, size);
-    TRY(role_ask_init(d->env, CTL_IMAGE_GROW, body, w.len, &fd, INIT_MS));
-    BLK larger = NULL;
-    TRY(blk_from_fd(&larger, &fd));
-    blk_close(&d->image);
-    d->image = larger;
-    larger = NULL;
-    TRY(disk_volume_larger(d));
-    err filled = role_ask_init(d->env, CTL_IMAGE_FILL, NULL, 0, NULL, INIT_MS);
-    if (filled.code) return filled.code == E_DENIED ? (err){ E_IO } : filled;   /* denied to us, not to the client */
-    log_info("the disk has %llu MiB now", (unsigned long long)(size >> 20));
-    return OK;
-}
-
-static err on_seal_or_grow(struct disk *d, int fd, const struct msg *m, uint64_t size)
-{
-    err result = OK;
-    if (d->state != MOUNTED || d->handed_over) return msg_send_error(fd, m, (err){ E_STATE });
-    if (size) result = grow(d, size);
-    if (d->displaced) return result;
-    if (!result.code) TRY(disk_seal_and_tell(d, &result));
-    if (result.code) return msg_send_error(fd, m, result);
-    uint8_t body[128];
-    struct wr w = wr_of(body, sizeof body);
-    wire_put_disk(&w, &d->shown);
-    return msg_send(fd, DISK_SEALED, m->seq, body, w.len, 5000);
-}
-
-static err on_seal(void *self, int fd, const struct msg *m, int *pass)
-{
-    (void)pass;
-    return on_seal_or_grow(self, fd, m, 0);
-}
-
-static err on_grow(void *self, int fd, const struct msg *m, int *pass)
-{
-    struct rd r = rd_of(m->body, m->len);
-    const uint64_t size = rd_u64(&r);
-    (void)pass;
-    TRY(rd_end(&r, "DISK_GROW"));
-    if (!size) FAIL(E_FORMAT, "a disk cannot grow to nothing");
-    return on_seal_or_grow(self, fd, m, size);
-}
-
-/* A limit's new value: the book answers its judges when this is durable, and when the witnesses, if there are any, know of it. */
-static err on_book_seal(void *self, int fd, const struct msg *m, int *pass)
-{
-    struct disk *d = self;
-    err result = OK;
-    (void)fd, (void)pass;
-    /* What was handed over is not this enclave's to change. */
-    if (d->handed_over) result = (err){ E_STATE };
-    else TRY(disk_seal_and_tell(d, &result));
-    return disk_log_owe(d, m->seq, result.code ? SPEND_UNSEALED : SPEND_GRANTED);
-}
-
-static err on_dirty(void *self, int fd, const struct msg *m, int *pass)
-{
-    struct disk *d = self;
-    (void)fd, (void)m, (void)pass;
-    if (d->shown.dirty) return OK;
-    d->shown.dirty = 1;
-    return push_state(d);
-}
-
 #define ALWAYS (IN(STARTING) | IN(KNOWN) | IN(KEYED) | IN(MOUNTED))
 static const struct msg_rule keeper_rules[] = {
     { DISK_RECORD_GET, 0, 0, IN(STARTING), MSG_ONCE, on_record_get },
@@ -432,16 +339,17 @@ static const struct msg_rule keeper_rules[] = {
     { DISK_GRANT_GET, 32, 32, IN(KNOWN), 0, disk_on_grant_get },
     { DISK_STILL, 0, 0, IN(MOUNTED), 0, disk_on_still },
     { DISK_GRANT_PUT, 80, FRAME_MAX, IN(MOUNTED), MSG_ONCE, disk_on_grant_put },
+    { DISK_PERMIT, 24, FRAME_MAX, IN(MOUNTED), 0, disk_on_permit },
     { DISK_LOG_ADD, 9, FRAME_MAX, IN(MOUNTED), 0, disk_on_log_add },
 };
 static const struct msg_rule web_rules[] = {
-    { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, on_grow },
+    { DISK_SEAL, 0, 0, ALWAYS, 0, disk_on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, disk_on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, disk_on_grow },
     { DISK_LOG_READ, 12, 12, IN(MOUNTED), 0, disk_on_log_read }, { DISK_LOG_PROVE, 17, 17, IN(MOUNTED), 0, disk_on_log_prove },
 };
 static const struct msg_rule book_rules[] = {
-    { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty }, { BOOK_SEAL, 0, 0, IN(MOUNTED), 0, on_book_seal },
+    { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, disk_on_dirty }, { BOOK_SEAL, 0, 0, IN(MOUNTED), 0, disk_on_book_seal },
 };
-static const struct msg_table keeper_table = { keeper_rules, 8 }, web_table = { web_rules, 5 }, book_table = { book_rules, 2 };
+static const struct msg_table keeper_table = { keeper_rules, 9 }, web_table = { web_rules, 5 }, book_table = { book_rules, 2 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)
@@ -449,7 +357,7 @@ static err finish(struct disk *d)
     uint8_t room[64];
     struct msg m;
     int book = d->env->peer[ROLE_BOOK];
-    if (d->state != MOUNTED || d->handed_over) return OK;
+    if (d->state != MOUNTED || disk_keeps_still(d)) return OK;
     TRY(msg_send(book, BOOK_CLOSE, 0, NULL, 0, 5000));
     /* A BOOK_DIRTY may still be under way: it is answered by sealing anyway. So may a BOOK_SEAL: its judges end with us. */
     do TRY(msg_recv(book, &m, room, sizeof room, NULL, BOOK_MS));

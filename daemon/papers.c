@@ -124,12 +124,13 @@ static bool first_allowed(const struct daemon_config *c, const struct document *
     return strcmp(c->first_policy, hex) == 0;
 }
 
-static err weigh(struct verdict *v, struct papers *p, const struct standing_paper *paper, const struct bytes *list, const struct daemon_config *c)
+/* A permit is asked for only where a state was put back. */
+static err weigh(struct verdict *v, struct papers *p, const struct standing_paper *paper, const struct bytes *list, const struct daemon_config *c, bool put_back)
 {
     struct document policy;
     struct situation where;
     if (document_parse(&v->d, &v->reason, paper->document.p, paper->document.n).code) return OK;
-    if (v->d.kind == DOCUMENT_PERMIT || v->d.kind == DOCUMENT_GENESIS) v->reason = REASON_OTHER_KIND;
+    if (v->d.kind == DOCUMENT_GENESIS || (v->d.kind == DOCUMENT_PERMIT && !put_back)) v->reason = REASON_OTHER_KIND;
     else if (!first_allowed(c, &v->d, p)) v->reason = REASON_FIRST_POLICY;
     if (v->reason) return OK;
     TRY(standing_situation(&where, &policy, &p->s, &p->at));
@@ -140,6 +141,28 @@ static err weigh(struct verdict *v, struct papers *p, const struct standing_pape
     return OK;
 }
 
+/* One time only: it is among those that were used from here on. */
+static err permit(struct keeper *k, const struct papers *p, const struct standing_paper *paper)
+{
+    enum { MOST = DOCUMENT_MAX + STANDING_LIST + STANDING_MAX + 32 };
+    BYTES body = NULL;
+    BYTES standing = NULL;
+    uint8_t room[64];
+    struct msg m;
+    TRY(mem_new(&body, MOST));
+    TRY(mem_new(&standing, STANDING_MAX));
+    struct wr w = wr_of(body, MOST), s = wr_of(standing, STANDING_MAX);
+    standing_write(&s, &p->s);
+    TRY(wr_end(&s, "what is in force"));
+    wr_u64(&w, p->at.now);
+    wr_var(&w, paper->document.p, paper->document.n);
+    wr_u32(&w, paper->signatures);
+    wr_bytes(&w, paper->list.p, paper->list.n);
+    wr_var(&w, standing, s.len);
+    TRY(wr_end(&w, "DISK_PERMIT"));
+    return keeper_ask_disk(k, DISK_PERMIT, body, w.len, DISK_LOG_ADDED, &m, room, sizeof room, DISK_MS);
+}
+
 static err accept(struct keeper *k, struct papers *p, const struct verdict *v, struct standing_paper *paper)
 {
     static const enum entry_kind kinds[DOCUMENT_KINDS] = { [DOCUMENT_POLICY] = ENTRY_POLICY, [DOCUMENT_RELEASE] = ENTRY_RELEASE, [DOCUMENT_VETO] = ENTRY_VETO };
@@ -148,7 +171,7 @@ static err accept(struct keeper *k, struct papers *p, const struct verdict *v, s
     paper->accepted = p->at.now;
     standing_take(&p->s, &v->d, paper);
     TRY(standing_settle(&p->s, &changed, &p->at));
-    TRY(papers_log(k, &e, &p->s));
+    TRY(v->d.kind == DOCUMENT_PERMIT ? permit(k, p, paper) : papers_log(k, &e, &p->s));
     log_info("%s is accepted and logged", document_type(v->d.kind));
     return OK;
 }
@@ -182,7 +205,7 @@ err keeper_on_document(void *self, int fd, const struct msg *m, int *pass)
     if (k->state != PHASE_SERVING && k->state != PHASE_WITNESSING) return msg_send_error(fd, m, (err){ E_STATE });
     err e = papers_look(&p, k);
     if (!e.code) e = known(&is, &v, &paper.document, &p);
-    if (!e.code && !is) e = weigh(&v, &p, &paper, list, &k->env->config);
+    if (!e.code && !is) e = weigh(&v, &p, &paper, list, &k->env->config, k->state == PHASE_WITNESSING && k->log.freshness == FRESH_ROLLBACK);
     if (!e.code && !is && !v.reason) e = accept(k, &p, &v, &paper);
     if (e.code) return msg_send_error(fd, m, (err){ E_IO });
     if (!v.reason) v.outcome = PAPER_AGREED;

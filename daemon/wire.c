@@ -206,6 +206,9 @@ void wire_put_log(struct wr *w, const struct wire_log *l)
     wr_u64(w, l->cosigned);
     wr_u64(w, l->unanchored);
     wr_u64(w, l->told);
+    wr_u64(w, l->generation);
+    wr_u64(w, l->sealed);
+    wr_bytes(w, l->head, sizeof l->head);
 }
 
 void wire_get_log(struct rd *r, struct wire_log *l)
@@ -219,4 +222,7 @@ void wire_get_log(struct rd *r, struct wire_log *l)
     l->cosigned = rd_u64(r);
     l->unanchored = rd_u64(r);
     l->told = rd_u64(r);
+    l->generation = rd_u64(r);
+    l->sealed = rd_u64(r);
+    rd_copy(r, l->head, sizeof l->head);
 }

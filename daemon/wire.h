@@ -106,6 +106,7 @@ enum wire_type {
     DISK_STANDING_IS,
     DISK_LOG_ADD,        /* var entry, var standing: durable together -> DISK_LOG_ADDED: u64 log size | MSG_ERROR */
     DISK_LOG_ADDED,
+    DISK_PERMIT,         /* u64 time, var permit, u32 n, n x var signature, var standing: go on from the state that was put back -> DISK_LOG_ADDED | MSG_ERROR E_STATE */
     DISK_KEYS,           /* keeper -> disk: the keys come next: DISK_OPEN, DISK_VOLUME, DISK_LOG_KEY */
     DISK_STILL,          /* empty: seal -> DISK_STILL_IS: u32 log number, u64 its size, 32 root | MSG_ERROR */
     DISK_STILL_IS,
@@ -209,7 +210,8 @@ enum { WIRE_BOOT = 3 * 48 + 1 + 32 + 32 + 8, WIRE_LOG_MOST = 16 << 10 };
 /* The service's log. Cosigned: size of the newest checkpoint that the quorum has; unanchored: generations sealed since; told: the
  * largest size that a witness spoke of. */
 enum freshness { FRESH_NONE, FRESH_WAITING, FRESH_WITNESSED, FRESH_UNREACHABLE, FRESH_ROLLBACK, FRESHNESSES };
-struct wire_log { uint8_t freshness, key[32], root[32]; uint32_t number; uint64_t size, cosigned, unanchored, told; };
+struct wire_log { uint8_t freshness, key[32], root[32]; uint32_t number; uint64_t size, cosigned, unanchored, told;
+                  uint64_t generation, sealed; uint8_t head[32]; /* the state there is: what a permit to go back to it names */ };
 /* What a judge has to know of the service. */
 struct wire_terms {
     uint8_t  master[33];                 /* public key                                     */

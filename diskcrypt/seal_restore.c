@@ -210,7 +210,7 @@ err seal_verify(struct sealer *s, struct seal_report *r)
     RESTORING t = { .s = s, .m = &s->list };
     TRY(seal_manifest_open(s, (uint64_t)CHUNK_COUNT_MAX * CHUNK_SIZE));
     TRY(packs_restore(&t));
-    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size };
+    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size, t.m->log_position };
     return OK;
 }
 
@@ -233,6 +233,6 @@ err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uin
     TRY(image->sync(image));
     TRY(map_of_manifest(&s->map, t.m, s->entries));
     s->restored = true;
-    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size };
+    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size, t.m->log_position };
     return OK;
 }

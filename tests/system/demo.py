@@ -207,7 +207,7 @@ class Demo:
         for n in ("alice", "bob"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", n, "-f", paths[n]], check=True)
         with open(paths["keys"], "w") as f:
-            f.write("".join(f"{n} {open(paths[n] + '.pub').read()}" for n in ("alice", "bob")))
+            f.write("".join(f"{n} {text_of(paths[n] + '.pub')}" for n in ("alice", "bob")))
         make(rig, paths["policy.json"], "policy", "init", "--service", before["service_id"], "--network", "regtest", "--keys", paths["keys"], "--threshold", "2", "--delay", "2")
         code, _, body = rig.request("POST", "/documents", submission(rig, "policy", paths))
         must(code == 200, f"the policy was answered {code} {body!r}")
@@ -283,6 +283,11 @@ class Demo:
         print(f"\n{BOLD}{'step':<{width + 3}} {'verdict':<8} {'seconds':>7}  result{PLAIN}")
         for n, (title, good, result, seconds) in enumerate(self.rows, 1):
             print(f"{n}. {title:<{width}} {'holds' if good else 'FAILS':<8} {seconds:7.2f}  {str(result).splitlines()[0]}")
+
+
+def text_of(path):
+    with open(path) as f:
+        return f.read()
 
 
 def make(rig, path, *words):
