@@ -27,6 +27,8 @@ static err render(char out[static STATEMENT_MAX], size_t *len, const struct keep
     memcpy(s.service_id, now->service_id, sizeof s.service_id);
     memcpy(s.public_key, now->public_key, sizeof s.public_key);
     memcpy(s.blockhash, now->settings.blockhash, sizeof s.blockhash);
+    s.has_policy = k->has_policy;
+    memcpy(s.policy, k->policy, sizeof s.policy);
     s.has_log = k->log.size != 0;
     s.log_size = k->log.size;
     memcpy(s.log_root, k->log.root, sizeof s.log_root);

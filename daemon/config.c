@@ -27,11 +27,13 @@ const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("kms", "ca", kms_ca, "PEM file of the authorities that may vouch for KMS"),
     TEXT_KEY("kms", "credentials", kms_credentials, "imds; env: AWS_* of the environment holdfastd was started with; or http://HOST[:PORT]/PATH of a container endpoint"),
     TEXT_KEY("nsm", "device", nsm_device, "/dev/nsm, or unix:PATH of the simulator"),
+    TEXT_KEY("nsm", "root", nsm_root, "PEM file of the root that other builds' attestation documents must lead to; empty: AWS Nitro Enclaves G1"),
     TEXT_KEY("disk", "backend", disk_backend, "auto: luks where the kernel has device-mapper; luks; loop"),
     TEXT_KEY("disk", "dir", disk_dir, "directory on which the private disk is mounted"),
     NUMBER_KEY("disk", "size", CONF_BYTES, disk_size, 16u << 20, 1ull << 44, "size of a new disk image"),
     NUMBER_KEY("disk", "size_max", CONF_BYTES, disk_size_max, 0, 1ull << 44, "what the disk may grow to; 0: no more than size"),
     NUMBER_KEY("seal", "interval", CONF_SECONDS, seal_interval, 0, 86400, "seal this often when something changed; 0: only when asked and at the end"),
+    TEXT_KEY("policy", "first", first_policy, "who may set the first policy: SHA-256 in hex of that document; open: anybody; empty: nobody, so there are no upgrades"),
     TEXT_KEY("witness", "policy", witness_policy, "trust policy file (c2sp.org/tlog-policy): who must cosign the service's log; empty: nobody"),
     NUMBER_KEY("judge", "count", CONF_U64, judges, 0, 16, "script judges; 0: one per processor"),
     NUMBER_KEY("judge", "script_bytes", CONF_U64, limits.script_bytes, 1, 4000000, "bytes of all scripts run for one request"),
@@ -99,6 +101,11 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     uint8_t id[32];
     if (out->service_id[0] && hex_to(id, 32, out->service_id, strlen(out->service_id)).code)
         FAIL(E_FORMAT, "%s: [service] id is 64 hex digits", path);
+    uint8_t first[32];
+    const bool by_hash = out->first_policy[0] && strcmp(out->first_policy, "open") != 0;
+    if (by_hash && hex_to(first, 32, out->first_policy, strlen(out->first_policy)).code)
+        FAIL(E_FORMAT, "%s: [policy] first is open, or 64 hex digits", path);
+    if (by_hash) hex_from(out->first_policy, first, 32);
     uint8_t point[33];
     if (out->public_key[0] && hex_to(point, 33, out->public_key, strlen(out->public_key)).code)
         FAIL(E_FORMAT, "%s: [service] public_key is 66 hex digits", path);

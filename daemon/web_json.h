@@ -63,6 +63,8 @@ struct web_address {
 };
 /* Out: *size, in bytes: whole 64 KiB. */
 bool web_read_grow(uint64_t *size, struct web_problem *why, const void *body, size_t n);
+/* {"document": base64, "signatures": [base64]}. Out: *message, for free(): the body of KEEPER_DOCUMENT. */
+bool web_read_document(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
 bool web_read_address(struct web_address *out, struct web_problem *why, const void *body, size_t n);
 /* The answer to it, for the service's master public key; 0 without memory. */
 size_t web_address_body(uint8_t **out, const struct web_address *a, const uint8_t master[static 33]);

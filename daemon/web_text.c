@@ -200,7 +200,7 @@ const char *web_phase_text(uint8_t phase)
 {
     static const char *const text[PHASES] = {
         [PHASE_STARTING] = "starting", [PHASE_AWAITING_SETUP] = "awaiting-setup", [PHASE_DERIVING] = "deriving",
-        [PHASE_RESTORING] = "restoring", [PHASE_WITNESSING] = "witnessing", [PHASE_SERVING] = "serving",
+        [PHASE_RESTORING] = "restoring", [PHASE_WITNESSING] = "witnessing", [PHASE_ANNOUNCING] = "announcing", [PHASE_HANDED_OVER] = "handed-over", [PHASE_SERVING] = "serving",
     };
     return phase < PHASES && text[phase] ? text[phase] : "unknown";
 }
@@ -217,6 +217,7 @@ static void put_state(struct wr *w, const struct wire_state *s)
     else wr_text(w, "null");
     name_string(w, ",\"profile\":", s->profile);
     name_number(w, ",\"epoch\":", s->epoch);
+    name_number(w, ",\"releases\":", s->releases);
     wr_text(w, ",\"blockhash_check\":");
     if (s->has_service) block_check_json(w, &s->check);
     else wr_text(w, "null");
@@ -240,7 +241,7 @@ size_t web_status_body(uint8_t **out, const struct web_status *s)
     name_string(&w, ",\"service\":", s->config->service_name);
     name_string(&w, ",\"genesis\":", s->config->genesis);
     if (s->state) put_state(&w, s->state);
-    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null,\"blockhash_check\":null,\"accepted\":null");
+    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null,\"releases\":null,\"blockhash_check\":null,\"accepted\":null");
     web_log_status(&w, s->log, s->state && s->state->has_service ? s->state->service_id : NULL);
     wr_text(&w, ",\"disk\":");
     if (s->disk) put_disk(&w, s->disk);

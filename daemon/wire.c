@@ -71,6 +71,7 @@ void wire_put_state(struct wr *w, const struct wire_state *s)
     wr_bytes(w, s->channel_key, sizeof s->channel_key);
     wr_bytes(w, s->boot, sizeof s->boot);
     wr_u32(w, s->epoch);
+    wr_u32(w, s->releases);
     put_text(w, s->profile);
     wire_put_setup(w, &s->settings);
     block_check_write(w, &s->check);
@@ -87,6 +88,7 @@ void wire_get_state(struct rd *r, struct wire_state *s)
     rd_copy(r, s->channel_key, sizeof s->channel_key);
     rd_copy(r, s->boot, sizeof s->boot);
     s->epoch = rd_u32(r);
+    s->releases = rd_u32(r);
     get_text(r, s->profile, sizeof s->profile);
     wire_get_setup(r, &s->settings);
     block_check_read(r, &s->check);

@@ -1,7 +1,8 @@
 # Tests of parent/.
 hf_unit(unit_parent_store SOURCES unit_parent_store.c LIBS hf_parent hf_support
   WRAP write fsync flock mkdirat unlinkat renameat renameat2 openat)
-hf_unit(unit_parent_session SOURCES unit_parent_session.c LIBS hf_store_double hf_seal hf_support)
+hf_unit(unit_parent_session SOURCES unit_parent_session.c session_case.c LIBS hf_store_double hf_seal hf_support)
+hf_unit(unit_parent_session_witness SOURCES unit_parent_session_witness.c session_case.c LIBS hf_parent hf_support)
 if(TARGET hf_seal_rig)
   hf_unit(unit_parent_seal SOURCES unit_parent_seal.c LIBS hf_parent hf_seal_rig hf_support)
 endif()
@@ -37,7 +38,7 @@ foreach(part eif verify witness log_offline log_online)
     ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_VECTORS_DIR=${HOLDFAST_VECTORS_DEFAULT}")
 endforeach()
 
-hf_fuzz(link LIBS hf_store_double REACH link.head link.list link.egress link.anchor)
+hf_fuzz(link LIBS hf_store_double REACH link.head link.list link.egress link.anchor link.log_read link.log_prove)
 hf_fuzz(egress LIBS hf_parent)
 hf_fuzz(anchor LIBS hf_anchor REACH anchor.ahead anchor.behind)
 hf_fuzz(life LIBS hf_life REACH life.boot life.rollback life.policy)

@@ -77,7 +77,7 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "witness": ""}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "witness": "", "policy": ""}
         self.options.update(options or {})
         self.options.setdefault("web", "unix:" + self.path("web.sock"))
         self.starts = 0
@@ -149,10 +149,12 @@ listen = {o['web']}
 link = unix:{self.path('link.sock')}
 wait = 10s
 [kms]
+{'key = ' + o['kms_key'] if o.get('kms_key') else ''}
 ca = {self.path('sim', 'ca.pem')}
 credentials = {o['credentials']}
 [nsm]
 device = unix:{self.path('nsm.sock')}
+{'root = ' + o['nsm_root'] if o.get('nsm_root') else ''}
 [disk]
 dir = {self.path('disk')}
 size = {o['size']}
@@ -163,6 +165,7 @@ interval = {o['interval']}
 count = {o['judges']}
 {o['judge']}
 {'[witness]' + chr(10) + 'policy = ' + o['witness'] if o['witness'] else ''}
+{'[policy]' + chr(10) + 'first = ' + o['policy'] if o['policy'] else ''}
 [log]
 level = {o['level']}
 """
