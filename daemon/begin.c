@@ -93,6 +93,30 @@ static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, c
     return OK;
 }
 
+void keeper_put_rules(struct genesis *g, const struct rule_list *rules)
+{
+    _Static_assert((int)GENESIS_RULES == (int)RULES_MAX && (int)GENESIS_RULE_SET >= (int)RULES_ENCODED, "one bound for rule sets");
+    g->rules = (uint8_t)rules->count;
+    for (size_t i = 0; i < rules->count; i++) {
+        struct wr w = wr_of(g->rule_set[i].bytes, sizeof g->rule_set[i].bytes);
+        rules_write(&w, &rules->set[i]);
+        MUST(!w.full);
+        g->rule_set[i].n = (uint8_t)w.len;
+    }
+}
+
+err keeper_get_rules(struct rule_list *rules, const struct genesis *g)
+{
+    *rules = (struct rule_list){ .count = g->rules };
+    MUST(g->rules <= RULES_MAX);
+    for (size_t i = 0; i < g->rules; i++) {
+        struct rd r = rd_of(g->rule_set[i].bytes, g->rule_set[i].n);
+        rules_read(&r, &rules->set[i]);
+        TRY(rd_end(&r, "a rule set of the genesis document"));
+    }
+    return OK;
+}
+
 static err show_papers(struct keeper *k)
 {
     PAPERS p = { 0 };
@@ -105,6 +129,7 @@ static err show_papers(struct keeper *k)
 static err begun(struct keeper *k, const struct keyring *ring, const struct genesis *g, const uint8_t public[static 33])
 {
     struct wire_state *s = &k->shown;
+    TRY(keeper_get_rules(&s->rules, g));
     s->has_service = 1;
     memcpy(s->public_key, public, 33);
     memcpy(s->service_id, ring->service_id, 32);
@@ -123,12 +148,21 @@ static err begun(struct keeper *k, const struct keyring *ring, const struct gene
     return keeper_await_anchor(k, ANCHOR_MS);
 }
 
+static err sign_serve(struct keeper *k)
+{
+    uint8_t room[16], rules[WIRE_RULES_MOST];
+    struct wr w = wr_of(rules, sizeof rules);
+    struct msg answer;
+    rules_list_write(&w, &k->shown.rules);
+    TRY(wr_end(&w, "SIGN_SERVE"));
+    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, rules, w.len, SIGN_SERVING, &answer, room, sizeof room, SIGN_MS));
+    k->signing_stopped = false;
+    return OK;
+}
+
 err keeper_sign_again(struct keeper *k, err why)
 {
-    uint8_t room[16];
-    struct msg m;
-    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, NULL, 0, SIGN_SERVING, &m, room, sizeof room, SIGN_MS));
-    k->signing_stopped = false;
+    TRY(sign_serve(k));
     return why;
 }
 
@@ -136,11 +170,8 @@ err keeper_sign_again(struct keeper *k, err why)
 err keeper_on_anchored(void *self, int fd, const struct msg *m, int *pass)
 {
     struct keeper *k = self;
-    uint8_t room[16];
-    struct msg answer;
     (void)fd, (void)m, (void)pass;
-    k->signing_stopped = false;
-    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, NULL, 0, SIGN_SERVING, &answer, room, sizeof room, SIGN_MS));
+    TRY(sign_serve(k));
     return keeper_tell(k, PHASE_SERVING);
 }
 

@@ -9,6 +9,10 @@
 #define NUMBER_KEY(sec, key, kind, member, lo, hi, words) \
     { sec, key, kind, offsetof(struct daemon_config, member), sizeof(uint64_t), lo, hi, words }
 
+#define TO_KEY(key, i) TEXT_KEY("limits", key, spend.to_n_text[i], "a scriptPubKey in hex that may be paid to")
+#define SCRIPT_KEY(key, i) TEXT_KEY("limits", key, spend.script_text[i], "OUTPUT-KEY value=N count=N rules=A+B to=1+3: what holds for this output instead")
+#define MAX_SATOSHI UINT64_C(2100000000000000)
+
 const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("service", "name", service_name, "the service's name; part of its genesis document"),
     TEXT_KEY("service", "id", service_id, "service id in hex: open this service only, and never make one"),
@@ -16,6 +20,7 @@ const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("service", "genesis", genesis, "open: the first caller of /setup decides; closed: /setup is refused"),
     TEXT_KEY("service", "setup", setup, "open: /setup comes as it likes; channel: over the encrypted channel only"),
     TEXT_KEY("service", "profile", profile, "derivation profile of a new service"),
+    TEXT_KEY("service", "rules", rules_text, "rule sets of a new service, by comma; the first holds where a request names none"),
     TEXT_KEY("web", "listen", web_listen, "address for clients: vsock:any:PORT, unix:PATH or tcp:HOST:PORT"),
     NUMBER_KEY("web", "connections", CONF_U64, web_connections, 1, 4096, "client connections at once, at most"),
     NUMBER_KEY("web", "timeout", CONF_SECONDS, web_timeout, 1, 3600, "how long a client may be silent"),
@@ -42,6 +47,16 @@ const struct conf_key daemon_config_keys[] = {
     NUMBER_KEY("judge", "hashed_bytes", CONF_BYTES, limits.hashed_bytes, 1, 1ull << 30, "bytes hashed for one request"),
     NUMBER_KEY("judge", "stack_bytes", CONF_BYTES, limits.stack_bytes, 1024, 520000, "bytes on a script's stacks at once"),
     NUMBER_KEY("judge", "time_ms", CONF_U64, limits.time_ms, 1, 15000, "milliseconds for the scripts of one request"),
+    NUMBER_KEY("limits", "window", CONF_SECONDS, spend.window, 0, 31 * 86400, "length of the window in which values and counts are limited"),
+    NUMBER_KEY("limits", "value", CONF_U64, spend.value, 0, MAX_SATOSHI, "satoshi signed for in any window; 0: no limit"),
+    NUMBER_KEY("limits", "count", CONF_U64, spend.count, 0, UINT32_MAX, "signatures in any window; 0: no limit"),
+    NUMBER_KEY("limits", "each_value", CONF_U64, spend.each_value, 0, MAX_SATOSHI, "the same value for each single output script"),
+    NUMBER_KEY("limits", "each_count", CONF_U64, spend.each_count, 0, UINT32_MAX, "the same count for each single output script"),
+    TEXT_KEY("limits", "to", spend.to_text, "where outputs may go: any; listed: to1 to to8; or some of them, as 1+3"),
+    TEXT_KEY("limits", "others", spend.others, "no: only outputs that a scriptN names are signed for"),
+    TO_KEY("to1", 0), TO_KEY("to2", 1), TO_KEY("to3", 2), TO_KEY("to4", 3), TO_KEY("to5", 4), TO_KEY("to6", 5), TO_KEY("to7", 6), TO_KEY("to8", 7),
+    SCRIPT_KEY("script1", 0), SCRIPT_KEY("script2", 1), SCRIPT_KEY("script3", 2), SCRIPT_KEY("script4", 3),
+    SCRIPT_KEY("script5", 4), SCRIPT_KEY("script6", 5), SCRIPT_KEY("script7", 6), SCRIPT_KEY("script8", 7),
     NUMBER_KEY("init", "uid_base", CONF_U64, uid_base, 1000, 4000000000u, "role number n runs as this uid + n when started as root"),
     TEXT_KEY("log", "level", log_level, "debug, info, warn or error"),
 };
@@ -54,6 +69,7 @@ static void defaults(struct daemon_config *c)
     strcpy(c->genesis, "open");
     strcpy(c->setup, "open");
     strcpy(c->profile, "confidential-script-2");
+    strcpy(c->rules_text, "tapscript");
     strcpy(c->web_listen, "vsock:any:8000");
     c->web_connections = 512;
     c->web_timeout = 30;
@@ -67,6 +83,7 @@ static void defaults(struct daemon_config *c)
     c->disk_size = 64u << 20;
     c->seal_interval = 60;
     c->limits = SCRIPT_LIMITS_DEFAULT;
+    limits_defaults(&c->spend);
     c->uid_base = 61440;
     strcpy(c->log_level, "info");
 }
@@ -91,6 +108,8 @@ err daemon_config_read(struct daemon_config *out, const char *path)
     if (!one_of(out->genesis, genesis)) FAIL(E_FORMAT, "%s: [service] genesis is open or closed, not `%s`", path, out->genesis);
     if (!one_of(out->setup, setup)) FAIL(E_FORMAT, "%s: [service] setup is open or channel, not `%s`", path, out->setup);
     if (!one_of(out->profile, profiles)) FAIL(E_FORMAT, "%s: [service] profile: no profile is called `%s`", path, out->profile);
+    if (rules_list_parse(&out->rules, out->rules_text).code) FAIL(E_FORMAT, "%s: [service] rules: the line above says what is wrong", path);
+    if (limits_read(&out->spend).code) FAIL(E_FORMAT, "%s: the line above says what is wrong", path);
     if (!one_of(out->log_level, levels)) FAIL(E_FORMAT, "%s: [log] level is debug, info, warn or error", path);
     if (!one_of(out->disk_backend, backends)) FAIL(E_FORMAT, "%s: [disk] backend is auto, loop or luks", path);
     if (out->disk_dir[0] != '/') FAIL(E_FORMAT, "%s: [disk] dir must be an absolute path", path);

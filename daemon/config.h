@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/conf.h"
+#include "daemon/limits.h"
+#include "signer/rules.h"
 #include "signer/script_limits.h"
 
 enum { CONFIG_PATH = 256, CONFIG_ARN = 256 };
@@ -19,6 +21,8 @@ struct daemon_config {
     char     public_key[67];            /* hex; when set, only a service with this master public key is made or opened */
     char     genesis[8];                /* `open`: the first caller of /setup decides; `closed`: /setup is refused */
     char     profile[32];               /* derivation profile by name                     */
+    char     rules_text[RULES_TEXT];    /* rule sets of a new service, as written ...     */
+    struct rule_list rules;             /* ... and read                                    */
     char     web_listen[CONFIG_PATH];   /* core/io.h address for clients                  */
     uint64_t web_connections;           /* at once, at most                               */
     uint64_t web_timeout;               /* seconds a client may be silent                 */
@@ -40,6 +44,7 @@ struct daemon_config {
     char     witness_policy[CONFIG_PATH]; /* trust policy file of the witnesses; empty: none */
     uint64_t judges;                    /* 0: one per processor                           */
     struct script_limits limits;        /* of the scripts of one request                 */
+    struct limits spend;                /* [limits]                                      */
     uint64_t uid_base;                  /* role n runs as uid_base + n when started as root */
     char     log_level[8];              /* debug, info, warn, error                       */
 };

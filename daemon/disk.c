@@ -14,10 +14,11 @@
 #include "daemon/loop.h"
 #include "daemon/roles.h"
 #include "diskcrypt/luks_header.h"
+#include "policy/record.h"
 
 enum { STARTING, KNOWN, KEYED, MOUNTED };
 #define IN(state) (1u << (state))
-enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, OPENING_MAX = 8192, FRAME_MAX = 512 << 10 };
+enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, OPENING_MAX = GENESIS_MAX + 64, FRAME_MAX = 512 << 10 };
 
 err disk_warm_up(struct role_env *env)
 {
@@ -195,6 +196,7 @@ static err open_book(struct disk *d, const struct opening *o, uint64_t *requests
     struct msg m;
     wr_u8(&w, o->fresh);
     wr_bytes(&w, d->service_id, 32);
+    wr_u64(&w, o->boot.time);
     wr_var(&w, o->genesis, o->genesis_len);
     TRY(wr_end(&w, "BOOK_OPEN"));
     TRY(msg_call(d->env->peer[ROLE_BOOK], BOOK_OPEN, body, w.len, BOOK_OPENED, &m, room, sizeof room, BOOK_MS));
@@ -307,8 +309,8 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     size_t n = 0;
     uint64_t requests = 0;
     (void)pass;
-    o.genesis = rd_var(&r, 1024, &o.genesis_len);
-    const uint8_t *record = rd_var(&r, 4096, &n);
+    o.genesis = rd_var(&r, GENESIS_MAX, &o.genesis_len);
+    const uint8_t *record = rd_var(&r, RECORD_MAX, &n);
     wire_get_boot(&r, &o.boot);
     TRY(rd_end(&r, "DISK_GENESIS"));
     if (n) {
@@ -400,6 +402,18 @@ static err on_grow(void *self, int fd, const struct msg *m, int *pass)
     return on_seal_or_grow(self, fd, m, size);
 }
 
+/* A limit's new value: the book answers its judges when this is durable, and when the witnesses, if there are any, know of it. */
+static err on_book_seal(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct disk *d = self;
+    err result = OK;
+    (void)fd, (void)pass;
+    /* What was handed over is not this enclave's to change. */
+    if (d->handed_over) result = (err){ E_STATE };
+    else TRY(disk_seal_and_tell(d, &result));
+    return disk_log_owe(d, m->seq, result.code ? SPEND_UNSEALED : SPEND_GRANTED);
+}
+
 static err on_dirty(void *self, int fd, const struct msg *m, int *pass)
 {
     struct disk *d = self;
@@ -412,7 +426,7 @@ static err on_dirty(void *self, int fd, const struct msg *m, int *pass)
 #define ALWAYS (IN(STARTING) | IN(KNOWN) | IN(KEYED) | IN(MOUNTED))
 static const struct msg_rule keeper_rules[] = {
     { DISK_RECORD_GET, 0, 0, IN(STARTING), MSG_ONCE, on_record_get },
-    { DISK_GENESIS, 8 + WIRE_BOOT, 8 + 1024 + 4096 + WIRE_BOOT, IN(KEYED), MSG_ONCE, on_genesis },
+    { DISK_GENESIS, 8 + WIRE_BOOT, 8 + GENESIS_MAX + RECORD_MAX + WIRE_BOOT, IN(KEYED), MSG_ONCE, on_genesis },
     { DISK_STANDING, 0, 0, IN(MOUNTED), 0, disk_on_standing },
     { DISK_KEYS, 0, 0, IN(KNOWN), MSG_ONCE, on_keys },
     { DISK_GRANT_GET, 32, 32, IN(KNOWN), 0, disk_on_grant_get },
@@ -424,8 +438,10 @@ static const struct msg_rule web_rules[] = {
     { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, on_grow },
     { DISK_LOG_READ, 12, 12, IN(MOUNTED), 0, disk_on_log_read }, { DISK_LOG_PROVE, 17, 17, IN(MOUNTED), 0, disk_on_log_prove },
 };
-static const struct msg_rule book_rules[] = { { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty } };
-static const struct msg_table keeper_table = { keeper_rules, 8 }, web_table = { web_rules, 5 }, book_table = { book_rules, 1 };
+static const struct msg_rule book_rules[] = {
+    { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty }, { BOOK_SEAL, 0, 0, IN(MOUNTED), 0, on_book_seal },
+};
+static const struct msg_table keeper_table = { keeper_rules, 8 }, web_table = { web_rules, 5 }, book_table = { book_rules, 2 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)
@@ -435,9 +451,9 @@ static err finish(struct disk *d)
     int book = d->env->peer[ROLE_BOOK];
     if (d->state != MOUNTED || d->handed_over) return OK;
     TRY(msg_send(book, BOOK_CLOSE, 0, NULL, 0, 5000));
-    /* A BOOK_DIRTY may still be under way: it is answered by sealing anyway. */
+    /* A BOOK_DIRTY may still be under way: it is answered by sealing anyway. So may a BOOK_SEAL: its judges end with us. */
     do TRY(msg_recv(book, &m, room, sizeof room, NULL, BOOK_MS));
-    while (m.type == BOOK_DIRTY);
+    while (m.type == BOOK_DIRTY || m.type == BOOK_SEAL);
     if (m.type != BOOK_CLOSED) FAIL(E_FORMAT, "the book did not close");
     err e = seal_now(d);
     /* The parent may have been started anew since the last seal: once more, on a connection of today. */

@@ -22,6 +22,9 @@ struct disk_log {
     uint64_t anchored_generation;        /* that the newest cosigned checkpoint covers        */
     uint64_t asked_generation;
     bool     anchored;                   /* the keeper was told                               */
+    bool     owes;                       /* a BOOK_SEAL waits until `owed` entries are cosigned */
+    uint16_t owed_seq;
+    uint64_t owed, owed_until_ms;
     uint8_t  question[JOURNAL_NOTE];     /* the checkpoint that is asked about, a note        */
     size_t   question_len;
     uint8_t *note;                       /* the newest one that is cosigned                   */
@@ -112,6 +115,9 @@ err  disk_log_tick(struct disk *d, int *timeout_ms);
 err  disk_on_grant_get(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_still(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_grant_put(void *self, int fd, const struct msg *m, int *pass);
+/* Answer the BOOK_SEAL with this number: at once without witnesses or when the seal failed (SPEND_UNSEALED); otherwise when they have
+ * cosigned the log as it is now, or have not in time (SPEND_UNWITNESSED). */
+err  disk_log_owe(struct disk *d, uint16_t seq, enum spend_verdict sealed);
 err  disk_on_standing(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_log_add(void *self, int fd, const struct msg *m, int *pass);
 

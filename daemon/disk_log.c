@@ -15,7 +15,7 @@
 #include "daemon/disk.h"
 #include "policy/cosign.h"
 
-enum { ASK_MS = 10000, ANSWER_MS = 20000, WAIT_LEAST_MS = 1000, WAIT_MOST_MS = 60000, FINISH_MS = 8000, POLICY_MAX = 64 << 10, ANSWER_MAX = 16 << 10 };
+enum { ASK_MS = 10000, ANSWER_MS = 20000, WAIT_LEAST_MS = 1000, WAIT_MOST_MS = 60000, FINISH_MS = 8000, OWED_MS = 10000, POLICY_MAX = 64 << 10, ANSWER_MAX = 16 << 10 };
 
 static err read_policy(uint8_t *out, size_t *len, const char *path)
 {
@@ -171,8 +171,39 @@ err disk_log_tell(struct disk *d)
         TRY(tell(d));
         return tell_anchored(d);
     }
-    d->log.next_ms = 0;
+    if (d->log.fd < 0) d->log.next_ms = 0;                  /* else the answer to the question before this one comes first */
     return tell(d);
+}
+
+/* ---- what limits wait for ---- */
+
+static err answer_owed(struct disk *d, enum spend_verdict v)
+{
+    const uint8_t one = (uint8_t)v;
+    d->log.owes = false;
+    return msg_send(d->env->peer[ROLE_BOOK], BOOK_SEALED, d->log.owed_seq, &one, 1, 5000);
+}
+
+err disk_log_owe(struct disk *d, uint16_t seq, enum spend_verdict sealed)
+{
+    struct disk_log *l = &d->log;
+    if (l->owes) FAIL(E_STATE, "the book asked for a seal while it waits for one");
+    l->owes = true;
+    l->owed_seq = seq;
+    l->owed = journal_size(d->journal);
+    l->owed_until_ms = disk_now_ms() + OWED_MS;
+    return sealed == SPEND_GRANTED && l->witnesses ? OK : answer_owed(d, sealed);
+}
+
+/* Signing without limits goes on while the witnesses are away; with them a bounded wait, and a refusal that says why. */
+static err owed_in_time(struct disk *d, uint64_t now, int *timeout_ms)
+{
+    const struct disk_log *l = &d->log;
+    if (!l->owes) return OK;
+    if (now >= l->owed_until_ms) return answer_owed(d, SPEND_UNWITNESSED);
+    const uint64_t left = l->owed_until_ms - now;
+    if (*timeout_ms < 0 || left < (uint64_t)*timeout_ms) *timeout_ms = (int)left + 1;
+    return OK;
 }
 
 /* ---- the witnesses ---- */
@@ -210,6 +241,7 @@ err disk_log_tick(struct disk *d, int *timeout_ms)
     struct disk_log *l = &d->log;
     if (!l->witnesses || l->shown.cosigned >= journal_size(d->journal)) return OK;
     const uint64_t now = disk_now_ms();
+    TRY(owed_in_time(d, now, timeout_ms));
     if (l->fd >= 0 && now >= l->next_ms) {
         log_warn("the parent did not say in time what the witnesses answer");
         later(d);
@@ -276,6 +308,7 @@ static err anchored(struct disk *d)
     l->wait_ms = 0;
     l->next_ms = 0;
     TRY(tell(d));
+    if (l->owes && l->shown.cosigned >= l->owed) TRY(answer_owed(d, SPEND_GRANTED));
     return l->asked > l->boot ? tell_anchored(d) : OK;
 }
 
@@ -320,6 +353,7 @@ void disk_log_finish(struct disk *d)
 {
     struct disk_log *l = &d->log;
     if (!l->witnesses || !l->anchored) return;
+    l->owes = false;                                        /* the book is closed, and its judges end with us */
     l->next_ms = 0;
     for (const uint64_t until = disk_now_ms() + FINISH_MS; l->shown.cosigned < journal_size(d->journal) && disk_now_ms() < until;) {
         int wait = 100;

@@ -8,6 +8,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "daemon/judge_spend.h"
 #include "daemon/loop.h"
 #include "daemon/roles.h"
 #include "daemon/trace.h"
@@ -15,7 +16,7 @@
 #include "signer/emulate.h"
 #include "signer/tx.h"
 
-enum { ROOM = EMULATE_REQUEST_MAX + 128, ASK_MS = 20000, ONE_STATE = 1u };
+enum { ROOM = EMULATE_REQUEST_MAX + WIRE_TERMS_MOST + 128, ASK_MS = 20000, ONE_STATE = 1u };
 
 struct judge { struct role_env *env; uint8_t *room; };
 
@@ -33,8 +34,6 @@ struct verdict {
 };
 enum { SIGNED_SIZE = 4 + 1 + 64 };
 
-struct params { uint8_t master[33]; uint64_t max_weight; };
-
 err judge_warm_up(struct role_env *env)
 {
     (void)env;
@@ -43,14 +42,13 @@ err judge_warm_up(struct role_env *env)
     return OK;
 }
 
-static err ask_params(struct judge *j, struct params *out)
+static err ask_params(struct judge *j, struct wire_terms *out)
 {
-    uint8_t room[64];
+    uint8_t room[WIRE_TERMS_MOST];
     struct msg m;
     TRY(msg_call(j->env->peer[ROLE_SIGN], SIGN_PARAMS, NULL, 0, SIGN_PARAMS_IS, &m, room, sizeof room, ASK_MS));
     struct rd r = rd_of(m.body, m.len);
-    rd_copy(&r, out->master, 33);
-    out->max_weight = rd_u64(&r);
+    wire_get_terms(&r, out);
     return rd_end(&r, "SIGN_PARAMS_IS");
 }
 
@@ -71,6 +69,8 @@ static void refuse_by_rule(struct verdict *v, const struct emulate_refusal *why)
     char words[EMULATE_TEXT];
     emulate_refusal_text(words, why);
     refuse(v, 400, "Unable to sign: ", words);
+    if (why->fault != EMULATE_MISSING_SPENT_OUTPUTS && why->fault != EMULATE_UNKNOWN_RULES)
+        snprintf(v->entry.which, sizeof v->entry.which, "%u", why->input);
 }
 
 static err sign_input(struct judge *j, struct verdict *v, const struct emulate_plan *p, uint32_t i)
@@ -92,12 +92,32 @@ static err sign_input(struct judge *j, struct verdict *v, const struct emulate_p
     return wr_end(&out, "signed input");
 }
 
+/* The signed inputs as ranges, "0-2,5"; "..." where there is no more room. */
+static void name_signed(char out[static WIRE_WHICH], const struct emulate_plan *p)
+{
+    struct wr w = wr_of(out, WIRE_WHICH - 1);
+    for (uint32_t i = 0, last; i < p->count; i = last + 1) {
+        char range[32];
+        for (last = i; last < p->count && p->input[last].kind == EMULATE_INPUT; last++) continue;
+        if (last == i) continue;                 /* `i` is none */
+        last--;
+        snprintf(range, sizeof range, last > i ? "%s%u-%u" : "%s%u", w.len ? "," : "", i, last);
+        if (w.cap - w.len < strlen(range) + 4) {
+            wr_text(&w, ",...");
+            break;
+        }
+        wr_text(&w, range);
+    }
+    out[w.len] = 0;
+}
+
 static err keep_kinds(struct verdict *v, const struct emulate_plan *p)
 {
     TRY(mem_new(&v->kinds, p->count));
     for (uint32_t i = 0; i < p->count; i++) v->kinds[i] = (uint8_t)p->input[i].kind;
     v->kind_count = (uint32_t)p->count;
     v->status = 200;
+    name_signed(v->entry.which, p);
     return OK;
 }
 
@@ -128,6 +148,24 @@ static struct asked asked_of(const uint8_t *p, size_t n)
     return (struct asked){ only, r.p, r.left };
 }
 
+static void refuse_by_limit(struct verdict *v, const struct spend_refusal *why)
+{
+    if (!why->status) return;
+    refuse(v, why->status, "", why->text);
+    v->kind_count = 0;
+    v->entry.which[0] = 0;
+    if (why->blames) snprintf(v->entry.which, sizeof v->entry.which, "%u", why->input);
+}
+
+/* No signature is made before what it spends is durable. */
+static err spend(struct judge *j, struct verdict *v, const struct emulate_plan *p)
+{
+    struct spend_refusal not;
+    TRY(judge_spend(&not, j->env->peer[ROLE_BOOK], &j->env->config.spend, p));
+    refuse_by_limit(v, &not);
+    return OK;
+}
+
 /* What is decided about; the plan borrows from the request. */
 struct matter { struct emulate_request *q; struct emulate_plan *plan; };
 static void matter_drop(struct matter *x)
@@ -150,9 +188,11 @@ static bool refuse_unsigned(struct verdict *v, const struct emulate_plan *p, uin
 }
 
 /* Order as the earlier system has it: weight, then the rule. Out: x->plan, when nothing refused it. */
-static err decide(struct matter *x, struct judge *j, struct verdict *v, const struct params *params, const struct asked *asked)
+static err decide(struct matter *x, struct judge *j, struct verdict *v, const struct wire_terms *params, const struct asked *asked)
 {
     struct emulate_refusal why = { 0 };
+    struct emulate_terms terms = { .kind = (enum child_kind)params->kind };
+    memcpy(terms.master, params->master, sizeof terms.master);
     err e = emulate_request_parse(&x->q, asked->request, asked->n);
     if (is_refusal(e)) {
         refuse(v, 400, "Unable to sign: ", "the transaction is not well formed");
@@ -165,7 +205,9 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
         refuse(v, 400, "", "Transaction exceeds max weight.");
         return OK;
     }
-    e = emulate_plan_make(&x->plan, &why, x->q, params->master);
+    e = emulate_choose_rules(&terms, &why, x->q, &params->rules);
+    if (!e.code) memcpy(v->entry.rules, terms.rules.name, sizeof v->entry.rules);
+    if (!e.code) e = emulate_plan_under(&x->plan, &why, x->q, &terms);
     if (!e.code && refuse_unsigned(v, x->plan, asked->only)) return OK;
     if (!e.code && v->trace.out.p) x->plan->watch = &v->watch;
     uint64_t until = now_ms() + j->env->config.limits.time_ms;
@@ -175,12 +217,16 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
         return OK;
     }
     TRY(e);
-    return keep_kinds(v, x->plan);
+    TRY(keep_kinds(v, x->plan));
+    struct spend_refusal not;
+    judge_limits(&not, &j->env->config.spend, x->plan);
+    refuse_by_limit(v, &not);
+    return OK;
 }
 
 static err decide_and_sign(struct judge *j, struct verdict *v, const struct asked *asked)
 {
-    struct params params;
+    struct wire_terms params;
     MATTER x = { 0 };
     err e = ask_params(j, &params);
     if (e.code == E_STATE) {
@@ -189,13 +235,14 @@ static err decide_and_sign(struct judge *j, struct verdict *v, const struct aske
     }
     TRY(e);
     TRY(decide(&x, j, v, &params, asked));
+    if (v->status == 200) TRY(spend(j, v, x.plan));
     return v->status == 200 ? sign_all(j, v, x.plan) : OK;
 }
 
 /* No signature leaves before the book has it. */
 static err record(struct judge *j, struct verdict *v, const struct asked *asked)
 {
-    uint8_t out[512], room[64];
+    uint8_t out[1024], room[64];
     struct wr w = wr_of(out, sizeof out);
     struct msg m;
     sha256(v->entry.request_hash, asked->request, asked->n);
@@ -251,7 +298,6 @@ static err judged(struct verdict *v, int fd, const struct msg *m, err e, err (*s
     return e;
 }
 
-enum { TRIAL_HEAD = 33 + 8 + 1 };
 
 static err on_sign(void *self, int fd, const struct msg *m, int *pass)
 {
@@ -267,26 +313,27 @@ static err on_sign(void *self, int fd, const struct msg *m, int *pass)
 static err on_trial(void *self, int fd, const struct msg *m, int *pass)
 {
     struct rd r = rd_of(m->body, m->len);
-    struct params params;
+    struct wire_terms params;
     struct verdict v = { 0 };
     BYTES room = NULL;
     MATTER x = { 0 };
     (void)pass;
-    rd_copy(&r, params.master, sizeof params.master);
-    params.max_weight = rd_u64(&r);
+    wire_get_terms(&r, &params);
     const uint8_t traced = rd_u8(&r);
+    if (!rd_ok(&r)) FAIL(E_FORMAT, "TRIAL_VERIFY without the service's terms");
     if (traced > 1) FAIL(E_FORMAT, "a dry run with a trace of kind %u", traced);
     if (traced) TRY(mem_new(&room, TRACE_BYTES));
     if (traced) v.trace = trace_of(room);
     v.watch = (struct script_watch){ trace_on, &v.trace };
-    const struct asked asked = asked_of(m->body + TRIAL_HEAD, m->len - TRIAL_HEAD);
+    if (r.left < JUDGE_HEAD) FAIL(E_FORMAT, "TRIAL_VERIFY without a request");
+    const struct asked asked = asked_of(r.p, r.left);
     err e = decide(&x, self, &v, &params, &asked);
     return judged(&v, fd, m, e, answer_trial);
 }
 
 static const struct msg_rule judge_rules[] = { { JUDGE_SIGN, JUDGE_HEAD, EMULATE_REQUEST_MAX + JUDGE_HEAD, ONE_STATE, 0, on_sign } };
 static const struct msg_rule trial_rules[] = {
-    { TRIAL_VERIFY, TRIAL_HEAD + JUDGE_HEAD, EMULATE_REQUEST_MAX + TRIAL_HEAD + JUDGE_HEAD, ONE_STATE, 0, on_trial },
+    { TRIAL_VERIFY, WIRE_TERMS_LEAST + 1 + JUDGE_HEAD, EMULATE_REQUEST_MAX + WIRE_TERMS_MOST + 1 + JUDGE_HEAD, ONE_STATE, 0, on_trial },
 };
 static const struct msg_table judge_table = { judge_rules, 1 }, trial_table = { trial_rules, 1 };
 

@@ -51,7 +51,7 @@ err keeper_warm_up(struct role_env *env)
 
 err keeper_tell(struct keeper *k, enum phase phase)
 {
-    uint8_t body[768];
+    uint8_t body[1024 + WIRE_RULES_MOST];
     struct wr w = wr_of(body, sizeof body);
     k->state = phase;
     k->shown.phase = (uint8_t)phase;
@@ -83,6 +83,7 @@ static err make_genesis(struct keeper *k, struct genesis *g, const struct wire_s
     memcpy(g->name, k->env->config.service_name, sizeof g->name);
     memcpy(g->key_arn, s->key_id, sizeof g->key_arn);
     memcpy(g->profile, k->env->config.profile, sizeof g->profile);
+    keeper_put_rules(g, &k->env->config.rules);
     memcpy(g->blockhash, s->blockhash, 32);
     g->limited = s->limited;
     g->max_weight = s->limited ? s->max_weight : 0;
@@ -213,6 +214,7 @@ err keeper_main(struct role_env *env)
     TRY(nsm_from_fd(&k.nsm, env->given[GIVE_NSM - GIVE_LISTEN]));
     k.shown.simulated = k.nsm.simulated;
     memcpy(k.shown.profile, env->config.profile, sizeof k.shown.profile);
+    k.shown.rules = env->config.rules;
     if (k.nsm.simulated) log_warn("SIMULATED: attestation documents are not the hardware's; nothing here is protected from its host");
     TRY(boot(&k));
     struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = MSG_MAX, .tick = keeper_tick };

@@ -76,6 +76,10 @@ err keeper_on_evidence(void *self, int fd, const struct msg *m, int *pass);
 /* begin.c: make a service, or open the one in `record`. */
 err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z);
 err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n);
+/* The rule sets of a genesis document, from and to what they mean. Fails: E_FORMAT (an encoding that is none, or of a rule
+ * set that this build does not know). */
+void keeper_put_rules(struct genesis *g, const struct rule_list *rules);
+err keeper_get_rules(struct rule_list *rules, const struct genesis *g);
 /* dated.c: find the block hash in the run of headers. Out: *check (not made when no run was given); on
  * failure words for the client. Fails: as headers_check(). */
 err keeper_check_block(struct block_check *check, char words[static HEADERS_TEXT], const struct wire_headers *headers,
@@ -89,7 +93,8 @@ err keeper_on_log(void *self, int fd, const struct msg *m, int *pass);
 err keeper_await_anchor(struct keeper *k, int within_ms);
 /* Ask disk, and take in what it says unasked meanwhile. Out: *m in `room`. Fails: as msg_call(). */
 err keeper_ask_disk(struct keeper *k, uint16_t type, const void *body, size_t n, uint16_t want, struct msg *m, void *room, size_t cap, int deadline_ms);
-/* The time by the hypervisor's clock, unix seconds, and this build's PCR0 to 2, from a document of this moment. */
+/* The time by the hypervisor's clock (the host has no hand in it), unix seconds, and this build's PCR0 to 2, from a document of this moment.
+ * Fails: as the NSM's calls; E_FORMAT (its document cannot be read). */
 err keeper_now(struct keeper *k, uint64_t *now, uint8_t pcr[static 3][48]);
 /* papers.c: what documents have made to be in force goes into the statement and to web. */
 err keeper_show_papers(struct keeper *k, const struct standing *s);

@@ -10,6 +10,8 @@ struct web_root { bool given; uint8_t root[32]; };
 bool web_read_roots(struct web_root *out, size_t inputs, const json_t *map, const char *name, struct web_problem *why);
 /* Their part of the judge's message, the count first. */
 void web_write_roots(struct wr *w, const struct web_root *roots, size_t inputs);
+/* The last part: the name of the rule set that `root` asks for, or none. */
+bool web_write_rules(struct wr *w, const json_t *root, struct web_problem *why);
 
 /* As web_read_sign(), of a document that has this form. */
 bool web_read_psbt(uint8_t **message, size_t *len, struct web_form *form, struct web_problem *why, uint64_t id, const json_t *root);

@@ -28,7 +28,8 @@ struct web_problem {
  * *message, for free(): the body of KEEPER_SETUP. */
 bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
 
-/* The forms in which a signature is asked for. All become the same question to a judge.
+/* The forms in which a signature is asked for. All become the same question to a judge. In each, "rules": text (may be
+ * absent or null) names the rule set.
  *
  * WEB_FORM_JSON: {"emulated_tx_to": transaction, "actual_spent_outputs": [output], "backup_merkle_roots":
  * {index: root}}, all three needed.
@@ -54,18 +55,24 @@ bool web_read_sign(uint8_t **message, size_t *len, struct web_form *form, struct
                    uint64_t id, const void *body, size_t n);
 
 /* {"network": text, "root": 64 hex digits or "tree": text, "backup_root": 64 hex digits or "backup_csv": blocks and
- * "backup_key": 64 hex digits (may be absent)}. */
+ * "backup_key": 64 hex digits (may be absent), "rules": name (may be absent)}; "internal_key": 64 hex digits where children
+ * are of outputs, and only there. */
 struct web_address {
     enum address_network net;
     uint8_t root[32], backup[32], recovery[RECOVERY_SCRIPT];
     size_t  recovery_len;              /* 0: the backup tree was given by its root, or not at all */
     bool    has_backup;
+    enum child_kind kind;
+    uint8_t internal[32], emulated_key[32], rules_id[32];    /* CHILD_OF_OUTPUT */
+    char    rules[RULES_NAME];
 };
 /* Out: *size, in bytes: whole 64 KiB. */
 bool web_read_grow(uint64_t *size, struct web_problem *why, const void *body, size_t n);
 /* {"document": base64, "signatures": [base64]}. Out: *message, for free(): the body of KEEPER_DOCUMENT. */
 bool web_read_document(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
-bool web_read_address(struct web_address *out, struct web_problem *why, const void *body, size_t n);
+/* For a service with these children and rule sets. */
+bool web_read_address(struct web_address *out, struct web_problem *why, const void *body, size_t n, enum child_kind kind,
+                      const struct rule_list *rules);
 /* The answer to it, for the service's master public key; 0 without memory. */
 size_t web_address_body(uint8_t **out, const struct web_address *a, const uint8_t master[static 33]);
 

@@ -151,16 +151,19 @@ void web_run_sign(struct web *w, struct web_request *r)
 static bool put_params(const struct web *w, struct web_request *r)
 {
     BYTES message = NULL;
-    const size_t n = 33 + 8 + 1 + r->message_len;
+    const size_t cap = WIRE_TERMS_MOST + 1 + r->message_len;
     const bool trace = r->form.trace;
     const struct wire_setup *set = &w->state.settings;
-    if (mem_new(&message, n).code) return false;
-    struct wr out = wr_of(message, n);
-    wr_bytes(&out, w->state.public_key, 33);
-    wr_u64(&out, set->limited ? set->max_weight : TX_MAX_WEIGHT);
+    struct wire_terms terms = { .max_weight = set->limited ? set->max_weight : TX_MAX_WEIGHT, .rules = w->state.rules };
+    enum child_kind kind;
+    if (!child_kind_of(&kind, w->state.profile) || mem_new(&message, cap).code) return false;
+    terms.kind = (uint8_t)kind;
+    memcpy(terms.master, w->state.public_key, sizeof terms.master);
+    struct wr out = wr_of(message, cap);
+    wire_put_terms(&out, &terms);
     wr_u8(&out, trace);
     wr_bytes(&out, r->message, r->message_len);
-    const bool taken = web_request_message(r, take_bytes(&message), n);
+    const bool taken = web_request_message(r, take_bytes(&message), out.len);
     r->form = (struct web_form){ .trace = trace };     /* a dry run answers in one form only; what was kept for it is gone */
     return taken;
 }

@@ -196,6 +196,18 @@ void web_write_roots(struct wr *w, const struct web_root *roots, size_t inputs)
         if (roots[i].given) emulate_write_backup(w, (uint32_t)i, roots[i].root);
 }
 
+bool web_write_rules(struct wr *w, const json_t *root, struct web_problem *why)
+{
+    static const char name[] = "rules";
+    const json_t *v = json_object_get(root, name);
+    const char *text = "";
+    size_t n = 0;
+    if (v && !json_is_null(v) && !web_text(root, name, &text, &n, why)) return false;
+    if (n >= RULES_NAME || (json_is_string(v) && n == 0)) return web_misfit(why, name, "not a rule set's name");
+    emulate_write_rules(w, text, n);
+    return true;
+}
+
 static bool write_roots(struct draft *d, struct wr *w, const json_t *of)
 {
     static const char name[] = "backup_merkle_roots";
@@ -210,7 +222,7 @@ static bool write_message(struct draft *d, struct wr *w, uint64_t id, const json
     wr_u64(w, id);
     wr_u32(w, JUDGE_ALL);
     emulate_write_tx(w, &d->tx);
-    return write_spent(d, w, root) && write_roots(d, w, root);
+    return write_spent(d, w, root) && write_roots(d, w, root) && web_write_rules(w, root, d->why);
 }
 
 /* The transaction and its outputs as JSON. */

@@ -7,7 +7,9 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "policy/block_check.h"
+#include "signer/child.h"
 #include "signer/headers.h"
+#include "signer/rules.h"
 
 enum wire_type {
     /* init -> role, on the control channel */
@@ -52,20 +54,20 @@ enum wire_type {
     JUDGE_VERDICT,       /* u16 HTTP status, var public text, u32 n, n x { u32 input, u8 annex kept, 64 signature },
                             var kinds: one byte (enum emulate_kind) for each input when 200, else empty */
     /* web <-> trial */
-    TRIAL_VERIFY,        /* 33 master public key, u64 maximal weight, u8 with a trace, then as JUDGE_SIGN; nothing is signed or
+    TRIAL_VERIFY,        /* wire_terms, u8 with a trace, then as JUDGE_SIGN; nothing is signed or
                           * recorded -> TRIAL_VERDICT                                             */
     TRIAL_VERDICT,       /* u16 HTTP status, var public text, var kinds as in JUDGE_VERDICT, var trace (daemon/trace.h; empty
                           * when not asked for)                                                   */
 
     /* judge <-> sign */
     SIGN_PARAMS = 0x40,  /* empty -> SIGN_PARAMS_IS | MSG_ERROR E_STATE (no key yet)              */
-    SIGN_PARAMS_IS,      /* 33 master public key, u64 maximal weight                              */
+    SIGN_PARAMS_IS,      /* wire_terms                                                            */
     SIGN_INPUT,          /* sign_request (signer/request.h) -> SIGN_INPUT_IS: 64 signature | MSG_ERROR                  */
     SIGN_INPUT_IS,
     /* keeper -> sign */
     SIGN_MASTER,         /* once; u8 profile, u64 maximal weight, then 32 secret -> SIGN_PUBLIC   */
     SIGN_PUBLIC,         /* 33 master public key                                                  */
-    SIGN_SERVE,          /* the state is restored, signing may begin -> SIGN_SERVING         */
+    SIGN_SERVE,          /* list of rule sets: the state is restored, signing may begin -> SIGN_SERVING */
     SIGN_SERVING,
     SIGN_STOP,           /* nothing is signed from here on, until SIGN_SERVE -> SIGN_STOPPED        */
     SIGN_STOPPED,
@@ -75,13 +77,18 @@ enum wire_type {
     /* judge -> book, web -> book */
     BOOK_RECORD = 0x50,  /* wire_entry -> BOOK_RECORDED: u64 row                                  */
     BOOK_RECORDED,
-    BOOK_LIST,           /* u32 limit (<= 1000), u64 before (0: newest) -> BOOK_LISTED            */
+    BOOK_SPEND,          /* judge: u32 n (1 to WIRE_SPENDS), n x wire_spend -> BOOK_SPENT, once what is granted is sealed       */
+    BOOK_SPENT,          /* u8 enum spend_verdict, u32 which of the n, u64 limit, u64 left, u64 seconds until more comes free  */
+    BOOK_LIST,           /* u32 limit (<= 1000), u64 before (0: newest), u64 since (unix seconds) -> BOOK_LISTED */
     BOOK_LISTED,         /* u64 total, u32 n, n x wire_entry, the newest first                    */
     /* disk <-> book */
-    BOOK_OPEN,           /* u8 fresh, 32 service id, var genesis document -> BOOK_OPENED          */
+    BOOK_OPEN,           /* u8 fresh, 32 service id, u64 time, var genesis document -> BOOK_OPENED; the time is the hypervisor's, in unix seconds */
     BOOK_OPENED,         /* u64 requests recorded                                                 */
     BOOK_DIRTY,          /* book -> disk, unasked, at the first commit after BOOK_CLEAN           */
     BOOK_CLEAN,          /* disk -> book, just before a freeze: what follows counts as new        */
+    BOOK_SEAL,           /* book -> disk, one at a time: seal what there is -> BOOK_SEALED: u8 SPEND_GRANTED (durable, and cosigned by the witnesses if
+                          * there are any), SPEND_UNSEALED or SPEND_UNWITNESSED                    */
+    BOOK_SEALED,
     BOOK_CLOSE,          /* -> BOOK_CLOSED; nothing is recorded after it                          */
     BOOK_CLOSED,
 
@@ -146,6 +153,10 @@ enum wire_type {
 
 #define JUDGE_ALL UINT32_MAX
 enum { JUDGE_HEAD = 8 + 4 };            /* before the request, in JUDGE_SIGN */
+/* What a signature spends from the service's limits, and what becomes of it. */
+enum spend_verdict { SPEND_GRANTED, SPEND_VALUE, SPEND_COUNT, SPEND_EACH_VALUE, SPEND_EACH_COUNT, SPEND_UNSEALED, SPEND_UNWITNESSED, SPEND_VERDICTS };
+enum { WIRE_SPENDS = 1024, WIRE_SPEND = 32 + 32 + 8 };
+
 enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
 enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASE_WITNESSING, PHASE_ANNOUNCING, PHASE_HANDED_OVER, PHASES };
@@ -167,7 +178,7 @@ enum secure_verdict {
 /* Plaintext of one encrypted request: of the earlier systems' endpoint, and how much more its ciphertext may be
  * (room for a plaintext that is refused as too long in an encrypted answer); of the channel, any route's body. */
 enum { CHANNEL_PLAIN_MAX = 6 << 20, SECURE_PLAIN_MAX = 4 << 20, SECURE_SLACK = 64 << 10, SECURE_OVERHEAD = 28 };
-enum { WIRE_TEXT = 240, WIRE_ARN = 256 };
+enum { WIRE_TEXT = 240, WIRE_WHICH = 240, WIRE_ARN = 256 };
 
 struct wire_setup { bool limited; uint64_t max_weight; char key_id[WIRE_ARN]; uint8_t blockhash[32]; /* as displayed */
                     uint32_t accepted; /* findings about the key, by bit */ };
@@ -188,6 +199,7 @@ struct wire_state {
     uint8_t channel_key[32], boot[16];   /* the channel's (keystore/channel.h); boot: new at each start */
     uint32_t epoch, releases;            /* releases: accepted under the policy in force   */
     char profile[32];
+    struct rule_list rules;
     struct wire_setup settings;
     struct block_check check;            /* of the settings' block hash                    */
 };
@@ -198,12 +210,27 @@ enum { WIRE_BOOT = 3 * 48 + 1 + 32 + 32 + 8, WIRE_LOG_MOST = 16 << 10 };
  * largest size that a witness spoke of. */
 enum freshness { FRESH_NONE, FRESH_WAITING, FRESH_WITNESSED, FRESH_UNREACHABLE, FRESH_ROLLBACK, FRESHNESSES };
 struct wire_log { uint8_t freshness, key[32], root[32]; uint32_t number; uint64_t size, cosigned, unanchored, told; };
+/* What a judge has to know of the service. */
+struct wire_terms {
+    uint8_t  master[33];                 /* public key                                     */
+    uint64_t max_weight;
+    uint8_t  kind;                       /* enum child_kind                                */
+    struct rule_list rules;              /* at least one                                   */
+};
+enum { WIRE_RULES_MOST = 1 + RULES_MAX * RULES_ENCODED, WIRE_TERMS_LEAST = 33 + 8 + 1 + 1 + 50, WIRE_TERMS_MOST = 33 + 8 + 1 + WIRE_RULES_MOST };
 struct wire_entry {
     uint64_t row, time;                  /* row 0 on the way in; unix seconds, set by book */
     uint8_t  txid[32], request_hash[32];
     uint16_t status;                     /* the HTTP status that the verdict is            */
     uint32_t inputs, signed_inputs;
     char     text[WIRE_TEXT];            /* the verdict's public words, or empty           */
+    char     which[WIRE_WHICH];          /* the inputs signed ("0-2,5"; ends in "..." where there is no room), or the one that a refusal blames, or empty */
+    char     rules[RULES_NAME];          /* the rule set; empty: refused before one was chosen */
+};
+struct wire_spend {
+    uint8_t  message[32];                /* hash that is signed (BIP341's)                 */
+    uint8_t  key[32];                    /* output key that is spent                       */
+    uint64_t value;                      /* satoshi                                        */
 };
 struct wire_disk {
     uint8_t  mounted, dirty, last_failed;
@@ -219,8 +246,12 @@ void wire_put_headers(struct wr *w, const struct wire_headers *h);
 void wire_get_headers(struct rd *r, struct wire_headers *h);
 void wire_put_state(struct wr *w, const struct wire_state *s);
 void wire_get_state(struct rd *r, struct wire_state *s);
+void wire_put_terms(struct wr *w, const struct wire_terms *t);
+void wire_get_terms(struct rd *r, struct wire_terms *t);
 void wire_put_entry(struct wr *w, const struct wire_entry *e);
 void wire_get_entry(struct rd *r, struct wire_entry *e);
+void wire_put_spend(struct wr *w, const struct wire_spend *s);
+void wire_get_spend(struct rd *r, struct wire_spend *s);
 void wire_put_boot(struct wr *w, const struct wire_boot *b);
 void wire_get_boot(struct rd *r, struct wire_boot *b);
 void wire_put_log(struct wr *w, const struct wire_log *l);

@@ -6,5 +6,6 @@
 enum exits log_show(const struct call *c);
 enum exits log_verify(const struct call *c);
 enum exits log_monitor(const struct call *c);
+enum exits log_requests(const struct call *c);
 
 #endif

@@ -59,6 +59,9 @@
 #define SCRIPT_DISCOURAGE_APO            SCRIPT_BIT(53)   /* when a signature is checked against such a key */
 #define SCRIPT_DISCOURAGE_PAIRCOMMIT     SCRIPT_BIT(54)
 #define SCRIPT_DISCOURAGE_CTV_SIZE       SCRIPT_BIT(55)   /* CTV over anything but 32 bytes */
+/* Ours: nothing binds the control block's internal key, so whoever spends could put in his own. INTERNALKEY and
+ * BIP118's key 01, which rest on it, are refused when executed. */
+#define SCRIPT_UNBOUND_INTERNAL          SCRIPT_BIT(56)
 
 /* What a block must keep today. */
 #define SCRIPT_FLAGS_CONSENSUS \
@@ -96,12 +99,12 @@ uint64_t    script_flags_trim(uint64_t flags);
     X(OP_CODESEPARATOR) X(SIG_FINDANDDELETE) \
     X(TEMPLATE_MISMATCH) X(DISCOURAGE_CHECK_TEMPLATE_VERIFY_HASH) X(DISCOURAGE_UPGRADABLE_CHECK_TEMPLATE_VERIFY_HASH) \
     X(DISCOURAGE_OP_CAT) X(DISCOURAGE_CHECKSIGFROMSTACK) X(DISCOURAGE_INTERNALKEY) X(DISCOURAGE_TEMPLATEHASH) \
-    X(DISCOURAGE_ANYPREVOUT) X(DISCOURAGE_PAIRCOMMIT) \
+    X(DISCOURAGE_ANYPREVOUT) X(DISCOURAGE_PAIRCOMMIT) X(UNBOUND_INTERNALKEY) X(UNBOUND_ANYPREVOUT) \
     X(CAP_SCRIPT_BYTES) X(CAP_OPCODES) X(CAP_SIGNATURES) X(CAP_HASHED_BYTES) \
     X(CAP_STACK_BYTES) X(CAP_TIME) X(NO_MEMORY)
 #define SCRIPT_ERROR_ENUM(name) SCRIPT_ERR_##name,
 enum script_error { SCRIPT_ERRORS(SCRIPT_ERROR_ENUM) SCRIPT_ERROR_COUNT };
-/* "EVAL_FALSE" and so on: Core's test names; the CAP_ ones are ours. Never NULL. */
+/* "EVAL_FALSE" and so on: Core's test names; the CAP_ and UNBOUND_ ones are ours. Never NULL. */
 const char *script_error_name(enum script_error e);
 /* "OP_CHECKSIG"; "OP_SUCCESS" or "OP_UNKNOWN" where there is no other name. For pushes of 1 to 75 bytes
  * "OP_PUSHBYTES". Never NULL. */

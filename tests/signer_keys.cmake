@@ -5,6 +5,7 @@ hf_unit(fault_signer_keys SOURCES fault_signer_keys.c LIBS hf_keys_test hf_emula
 hf_unit(unit_signer_plan SOURCES unit_signer_plan.c LIBS hf_emulate hf_support)
 hf_unit(unit_signer_emulate SOURCES unit_signer_emulate.c
   LIBS hf_keys_test hf_emulate hf_support PkgConfig::SECP)
+hf_unit(unit_signer_rule_sets SOURCES unit_signer_rule_sets.c LIBS hf_emulate hf_support)
 hf_unit(unit_signer_request SOURCES unit_signer_request.c LIBS hf_emulate hf_faults WRAP ${HF_FAULT_WRAP})
 
 set(MODEL ${CMAKE_CURRENT_SOURCE_DIR}/models/bip341_verify.py)
@@ -41,7 +42,7 @@ foreach(f context_randomize ec_pubkey_parse ec_pubkey_serialize ec_pubkey_tweak_
   target_link_options(bench_sign PRIVATE -Wl,--wrap=secp256k1_${f})
 endforeach()
 
-hf_fuzz(emulate LIBS hf_emulate REACH emulate.parsed emulate.asked)
+hf_fuzz(emulate LIBS hf_emulate REACH emulate.parsed emulate.asked emulate.rules emulate.bound)
 
 # Production objects cannot be given their randomness.
 add_test(NAME signer_keys_symbols COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/signer_keys_symbols.py

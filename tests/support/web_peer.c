@@ -141,7 +141,7 @@ static void start(struct peer *p, char **argv)
 
 static void say_state(struct peer *p, unsigned phase)
 {
-    uint8_t body[1024];
+    uint8_t body[1024 + WIRE_RULES_MOST];
     struct wr w = wr_of(body, sizeof body);
     struct wire_state s = { .phase = (uint8_t)phase, .simulated = 1, .epoch = 3 };
     if (phase == PHASE_SERVING) {
@@ -149,7 +149,8 @@ static void say_state(struct peer *p, unsigned phase)
         s.public_key[0] = 2;
         memset(s.public_key + 1, 0xab, 32);
         memset(s.service_id, 0xcd, 32);
-        strcpy(s.profile, "confidential-script-2");
+        strcpy(s.profile, getenv("HOLDFAST_TEST_PROFILE") ? getenv("HOLDFAST_TEST_PROFILE") : "confidential-script-2");
+        must(rules_list_parse(&s.rules, "tapscript,lnhance"), "rules");
         s.settings = (struct wire_setup){ .limited = true, .max_weight = 400000, .key_id = "arn:aws:kms:x", .accepted = 1u << 31 | 1u << 12 };
         s.settings.blockhash[31] = 0x6f;
     }
@@ -249,6 +250,7 @@ static void answer_book(struct peer *p, const struct msg *m)
     struct rd r = rd_of(m->body, m->len);
     uint32_t limit = rd_u32(&r), n = 0;
     uint64_t before = rd_u64(&r);
+    (void)rd_u64(&r);
     must(rd_end(&r, "list"), "list");
     uint64_t top = before && before <= ROWS ? before - 1 : ROWS;
     n = top < limit ? (uint32_t)top : limit;
@@ -259,6 +261,8 @@ static void answer_book(struct peer *p, const struct msg *m)
         struct wire_entry e = { .row = top - i, .time = 1700000000 + top - i, .status = 200, .inputs = 1, .signed_inputs = 1 };
         e.txid[0] = 0x11;
         e.request_hash[0] = 0x22;
+        strcpy(e.which, "0");
+        strcpy(e.rules, "tapscript");
         strcpy(e.text, "words \"quoted\" \\ and \x01");
         wire_put_entry(&w, &e);
     }

@@ -61,12 +61,12 @@ void peer_answer_trial(int fd, const struct msg *m)
     EMULATE_REQUEST q = NULL;
     struct rd r = rd_of(m->body, m->len);
     struct wr w = wr_of(body, sizeof body);
-    (void)rd_bytes(&r, 33);
-    (void)rd_u64(&r);
+    struct wire_terms terms;
+    wire_get_terms(&r, &terms);
     const uint8_t asked = rd_u8(&r);
     const uint64_t id = rd_u64(&r);
     (void)rd_u32(&r);
-    if (m->type != TRIAL_VERIFY || !id || asked > 1) must((err){ E_FORMAT });
+    if (m->type != TRIAL_VERIFY || !rd_ok(&r) || !id || asked > 1) must((err){ E_FORMAT });
     must(emulate_request_parse(&q, r.p, r.left));
     const int32_t version = q->tx->version;
     const bool bad = version == 1002, traced = asked != (version == 1010);

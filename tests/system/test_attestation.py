@@ -96,7 +96,7 @@ class Attestation(unittest.TestCase):
     def test_1_before_setup(self):
         answer = json.loads(self.ask("?nonce=aabb")[1])
         said = json.loads(answer["statement"])
-        self.assertEqual((said["type"], said["version"], said["simulated"], said["name"]), ("holdfast-statement", 1, True, "demo"))
+        self.assertEqual((said["type"], said["version"], said["simulated"], said["name"]), ("holdfast-statement", 2, True, "demo"))
         for name in ("service_id", "public_key", "epoch", "settings", "policy", "log"):
             self.assertIsNone(said[name])
         out = self.accepted("--url", self.url, "--pcr", "0=" + r.PCR0)

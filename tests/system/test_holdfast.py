@@ -9,10 +9,15 @@ import pty
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models"))
+import bip341_verify as model
+import rules
 from parent_rig import PROGRAM, Answers, Server, main
 
 
@@ -23,7 +28,7 @@ def run(*args, stdin=b"", tty=False):
 
 COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "log", "seal", "backups", "backup", "restore", "disk", "address",
             "verify", "pcr", "eif", "key", "witness", "policy", "release", "veto", "permit", "genesis", "upgrade"]
-ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
+ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["log", "requests"], ["seal"], ["sign", "-"],
           ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]
 SETUP = ASKING[-1]
 KEY = "031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f"
@@ -217,7 +222,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(run("status", "--url", "unix:/no/such/socket")[0], 3)
 
     def test_what_is_asked(self):
-        paths = {"status": "GET /status", "public-key": "GET /public-key", "settings": "GET /settings", "requests": "GET /requests?limit=100",
+        paths = {"status": "GET /status", "public-key": "GET /public-key", "settings": "GET /settings", "requests": "GET /requests?limit=100", "log": "GET /requests?limit=100&before=0&since=0",
                  "seal": "POST /seal", "sign": "POST /verify-and-sign", "setup": "POST /setup"}
         with Answers(200, b'{"public_key":"02ab"}') as a:
             for args in ASKING:
@@ -332,6 +337,49 @@ class Commands(unittest.TestCase):
         backed = run("address", "--public-key", KEY, "--root", root, "--backup-root", "11" * 32, "--network", "regtest")[1].strip()
         self.assertNotEqual(backed, bare)
         self.assertEqual(run("address", "--public-key", "02" + "ff" * 32, "--root", root, "--network", "regtest")[0], 1)
+
+    def test_address_of_holdfast_1(self):
+        """Against the second model: rule set id, emulated output key, child, output key."""
+        root, x, sibling = "a85b2107f791b26a84e7586c28cec7cb61202ed3d01944d832500f363782d675", KEY[2:], "11" * 32
+        usual = ["address", "--public-key", KEY, "--root", root, "--network", "regtest", "--json"]
+        for text in ("tapscript", "cat", "lnhance", "rebindable", "mine=apo+cat", "z-9=internalkey"):
+            for backup in (None, sibling):
+                code, out, err = run(*usual, "--internal-key", x, "--rules", text, *(["--backup-root", backup] if backup else []))
+                self.assertEqual((code, err), (0, ""))
+                said = json.loads(out)
+                rules_id = rules.rules_id(rules.of_text(text))
+                emulated = model.output_key(bytes.fromhex(x), bytes.fromhex(root))
+                child = model.child_key_bound(bytes.fromhex(KEY), rules_id, emulated)
+                key = model.output_key(child[1:], bytes.fromhex(backup) if backup else None)
+                self.assertEqual((said["rules_id"], said["emulated_key"], said["output_key"], said["address"]),
+                                 (rules_id.hex(), emulated.hex(), key.hex(), model.p2tr_address(key, "regtest")))
+        plain = json.loads(run(*usual)[1])
+        for profile in ("reproducible-key", "confidential-script-1", "confidential-script-2"):
+            self.assertEqual(json.loads(run(*usual, "--rules", "lnhance", "--profile", profile)[1])["address"], plain["address"])
+        for bad in (["--rules", "lnhance"], ["--internal-key", x, "--rules", "nobody"], ["--internal-key", x, "--profile", "confidential-script-2"],
+                    ["--profile", "holdfast-1"], ["--profile", "holdfast-9"], ["--internal-key", x[2:]], ["--internal-key", x, "--rules", "cat=ctv"]):
+            self.assertEqual(run(*usual, *bad)[0], 2, bad)
+        self.assertEqual(run(*usual, "--internal-key", "ff" * 32)[0], 1)
+
+    def test_log_requests(self):
+        row = {"row": 3, "time": 1700000000, "txid": "ab" * 32, "request_hash": "cd" * 32, "status": 200, "inputs": 2, "signed": 2,
+               "input": "0-1", "rules": "lnhance", "text": ""}
+        rows = [row, {**row, "status": 400, "signed": 0, "input": "1", "rules": "tapscript", "text": "Unable to sign: \x1b[2J"}]
+        with Answers(200, json.dumps({"total": 9, "requests": rows}).encode()) as a:
+            code, out, _ = run("log", "requests", "--url", a.url, "--plain")
+            self.assertEqual(code, 0)
+            first, second = out.splitlines()[1:3]
+            self.assertRegex(first, "^2023-11-14T22:13:20Z +" + "ab" * 32 + " +0-1 +lnhance +cdcdcdcdcdcdcdcd +signed$")
+            self.assertIn("Unable to sign", second)
+            self.assertNotIn("\x1b", second)
+            self.assertIn("2 shown, 9 in all", out)
+            self.assertEqual(json.loads(run("log", "requests", "--url", a.url, "--plain", "--json")[1])["requests"], rows)
+            for good in ("@1700000000", "2h", "90s", "7d", "15m", "2026-11-27T12:00:00Z"):
+                self.assertEqual(run("log", "requests", "--url", a.url, "--plain", "--since", good)[0], 0, good)
+            for bad in (["--since", "yesterday"], ["--since", "2x"], ["--since", "@"], ["--since", "@12h"], ["--since", "99999999999d"], ["--limit", "0"], ["--limit", "1001"]):
+                self.assertEqual(run("log", "requests", "--url", a.url, "--plain", *bad)[0], 2, bad)
+        self.assertEqual(run("log")[0], 2)
+        self.assertEqual(run("log", "entries")[0], 2)
 
     def test_backups(self):
         folder = tempfile.mkdtemp()

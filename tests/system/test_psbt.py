@@ -159,6 +159,13 @@ class Forms(Enclave):
         self.verdicts(self.ask({"psbt": self.case.psbt(0), "backup_merkle_roots": {"1": BACKUP.hex()}}))
         self.refused({"psbt": self.case.psbt(0), "backup_merkle_roots": {"1": "00" * 32}}, "input 1: its merkle root is another than in backup_merkle_roots")
 
+    def test_rule_sets_in_every_form(self):
+        forms = ({"psbt": self.case.psbt(0)}, {"psbt": self.case.psbt(2)}, self.case.json(), self.hex_form(backup_merkle_roots={"1": BACKUP.hex()}), self.one(1))
+        for request in forms:
+            self.ask({**request, "rules": "tapscript"})
+            self.refused({**request, "rules": "lnhance"}, "Unable to sign: The service does not sign under this rule set")
+            self.refused({**request, "rules": 7}, "rules: not a text", 422)
+
     def test_wrong_psbts(self):
         good = base64.b64decode(self.case.psbt(0))
         coded = lambda raw: base64.b64encode(raw).decode()
