@@ -40,3 +40,5 @@ endforeach()
 
 hf_fuzz(link LIBS hf_store_double REACH link.head link.list link.egress link.anchor link.log_read link.log_prove)
 hf_fuzz(egress LIBS hf_parent)
+hf_fuzz(anchor LIBS hf_anchor REACH anchor.ahead anchor.behind)
+hf_fuzz(life LIBS hf_life REACH life.boot life.rollback life.policy)
