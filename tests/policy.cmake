@@ -19,3 +19,6 @@ hf_fuzz(document LIBS hf_policy REACH document.policy document.release document.
 hf_fuzz(sshsig LIBS hf_policy REACH sshsig.sk sshsig.good)
 hf_fuzz(nostr LIBS hf_policy REACH nostr.good)
 hf_fuzz(record LIBS hf_policy REACH record.upgraded record.id)
+hf_fuzz(tail LIBS hf_policy REACH tail.later tail.state)
+hf_fuzz(entry LIBS hf_policy REACH entry.boot entry.rollback entry.signatures)
+add_test(NAME model_log_selftest COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/models/log_reader.py --selftest)

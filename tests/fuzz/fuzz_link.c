@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "core/mem.h"
 #include "parent/allow.h"
 #include "parent/session.h"
 #include "tests/fuzz/reach.h"
