@@ -233,7 +233,10 @@ class Attestation(unittest.TestCase):
         self.assertEqual(self.verify("--url", self.url)[0], 3)
         self.rig.start_enclave()
         after = self.accepted("--url", self.url, "--pcr", "0=" + r.PCR0)
+        old, new = before["statement"].pop("log"), after["statement"].pop("log")
         self.assertEqual(after["statement"], before["statement"])
+        self.assertEqual(new["key"], old["key"])
+        self.assertGreater(new["size"], old["size"], "the log does not tell of this start")
         self.assertEqual(after["document"]["pcrs"]["16"], before["document"]["pcrs"]["16"])
         self.assertNotEqual(after["document"]["module_id"], before["document"]["module_id"])
 

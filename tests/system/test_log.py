@@ -113,6 +113,29 @@ class Log(unittest.TestCase):
         self.witnesses[1].start()
         self.rig.until(lambda: self.rig.status()["freshness"] == "witnessed", "the witness to be asked again", seconds=70)
 
+    def test_what_a_limit_counts_leaves_when_it_is_witnessed(self):
+        self.rig.options["limits"] = "window = 1h\ncount = 3"
+        self.serve()
+        requests = [dict(self.request, emulated_tx_to=dict(self.request["emulated_tx_to"], lock_time=n)) for n in range(4)]
+        self.request = requests[0]
+        self.signs()
+        log = self.rig.status()["log"]
+        self.assertEqual(log["cosigned"], log["size"])
+        for w in self.witnesses[1:]:
+            w.stop()
+        self.request = requests[1]
+        self.refused("could not be shown to enough witnesses, so nothing was signed")
+        self.refused("could not be shown to enough witnesses, so nothing was signed")       # it is sealed by now, and that alone is not enough
+        for w in self.witnesses[1:]:
+            w.start()
+        for self.request in requests[:3]:
+            self.signs()
+        self.assertEqual(self.rig.sign(requests[3])[0], 429)                                # what was refused was spent for once
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.again()
+        self.signs()
+        self.assertEqual(self.rig.sign(requests[3])[0], 429)
+
     def test_a_store_that_was_put_back_is_noticed(self):
         self.serve()
         self.assertEqual(self.rig.seal()[0], 200)
