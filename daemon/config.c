@@ -32,7 +32,7 @@ const struct conf_key daemon_config_keys[] = {
     NUMBER_KEY("disk", "size", CONF_BYTES, disk_size, 16u << 20, 1ull << 44, "size of a new disk image"),
     NUMBER_KEY("disk", "size_max", CONF_BYTES, disk_size_max, 0, 1ull << 44, "what the disk may grow to; 0: no more than size"),
     NUMBER_KEY("seal", "interval", CONF_SECONDS, seal_interval, 0, 86400, "seal this often when something changed; 0: only when asked and at the end"),
-    NUMBER_KEY("judge", "count", CONF_U64, judges, 0, 16, "script judges; 0: one per processor"),
+    NUMBER_KEY("judge", "count", CONF_U64, judges, 0, 16, "script judges; 0: four more than there are processors"),
     NUMBER_KEY("judge", "script_bytes", CONF_U64, limits.script_bytes, 1, 4000000, "bytes of all scripts run for one request"),
     NUMBER_KEY("judge", "opcodes", CONF_U64, limits.opcodes, 1, 4000000, "opcodes looked at for one request"),
     NUMBER_KEY("judge", "signatures", CONF_U64, limits.signatures, 1, 80000, "signatures verified for one request"),

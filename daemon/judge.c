@@ -17,7 +17,8 @@
 
 enum { ROOM = EMULATE_REQUEST_MAX + 128, ASK_MS = 20000, ONE_STATE = 1u };
 
-struct judge { struct role_env *env; uint8_t *room; };
+struct params { uint8_t master[33]; uint64_t max_weight; };
+struct judge { struct role_env *env; uint8_t *room; struct params params; bool knows; };
 
 /* What is being decided, and what will be answered. */
 struct verdict {
@@ -33,8 +34,6 @@ struct verdict {
 };
 enum { SIGNED_SIZE = 4 + 1 + 64 };
 
-struct params { uint8_t master[33]; uint64_t max_weight; };
-
 err judge_warm_up(struct role_env *env)
 {
     (void)env;
@@ -43,15 +42,19 @@ err judge_warm_up(struct role_env *env)
     return OK;
 }
 
-static err ask_params(struct judge *j, struct params *out)
+/* Asked until there is a key, which is the same then for as long as `sign` lives: so that no request waits for another's signature first. */
+static err know_params(struct judge *j)
 {
+    if (j->knows) return OK;
     uint8_t room[64];
     struct msg m;
     TRY(msg_call(j->env->peer[ROLE_SIGN], SIGN_PARAMS, NULL, 0, SIGN_PARAMS_IS, &m, room, sizeof room, ASK_MS));
     struct rd r = rd_of(m.body, m.len);
-    rd_copy(&r, out->master, 33);
-    out->max_weight = rd_u64(&r);
-    return rd_end(&r, "SIGN_PARAMS_IS");
+    rd_copy(&r, j->params.master, 33);
+    j->params.max_weight = rd_u64(&r);
+    TRY(rd_end(&r, "SIGN_PARAMS_IS"));
+    j->knows = true;
+    return OK;
 }
 
 /* Does `e` mean that the request is at fault, and not this enclave? */
@@ -180,15 +183,14 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
 
 static err decide_and_sign(struct judge *j, struct verdict *v, const struct asked *asked)
 {
-    struct params params;
     MATTER x = { 0 };
-    err e = ask_params(j, &params);
+    err e = know_params(j);
     if (e.code == E_STATE) {
         refuse(v, 400, "", "Secret not found. Make sure to call `/setup` first.");
         return OK;
     }
     TRY(e);
-    TRY(decide(&x, j, v, &params, asked));
+    TRY(decide(&x, j, v, &j->params, asked));
     return v->status == 200 ? sign_all(j, v, x.plan) : OK;
 }
 
