@@ -58,6 +58,11 @@ static err check_announcement(struct answer *no, struct announcement *a, const s
     const char *failed = NULL;
     const struct attest_check check = { .root = { k->root, k->root_len }, .at = (int64_t)p->at.now };
     TRY(record_parse(&r, k->record, k->record_len));
+    /* Its own release would hand it over to itself: whoever reaches the API could stop it. */
+    if (memcmp(r.release, d->hash, 32) == 0) {
+        *no = (struct answer){ "this-build", "This build is the release's already.", "" };
+        return OK;
+    }
     statement_service_pcr(pcr16, p->service);
     const struct announce_want want = {
         .service_id = p->service, .public_key = k->shown.public_key, .service_pcr = pcr16, .pcr = { d->pcr[0], d->pcr[1], d->pcr[2] },

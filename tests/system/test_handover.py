@@ -87,7 +87,8 @@ class Handover(policy_rig.Maintainers):
         new = self.new_build()
         self.assertEqual(new.sign(self.spend)[0], 503)
         self.assertEqual(self.rig.get("/announcement")[0], 409)
-        code, body = self.grant(release, self.announcement(new))
+        announcement = self.announcement(new)
+        code, body = self.grant(release, announcement)
         self.assertEqual((code, body.get("granted")), (200, release), body)
         self.assertEqual(self.rig.sign(self.spend)[0], 409)                 # the old one signs no more
         self.assertEqual(self.rig.status()["phase"], "handed-over")
@@ -105,6 +106,9 @@ class Handover(policy_rig.Maintainers):
         new.wait_phase("serving")
         self.assertEqual(new.sign(self.spend)[0], 200)
         vkey = new.status()["log"]["key"]
+        code, _, body = new.request("POST", "/upgrade/grant", {"release": release, "announcement": announcement})
+        self.assertEqual((code, json.loads(body)["reason"]), (403, "this-build"))
+        self.assertEqual(new.status()["phase"], "serving")
         self.assertEqual(new.enclave.stop(), 0)
         self.rig.start_enclave(wait=False)
         self.assertGreaterEqual(self.rig.wait_end(60), 64)
@@ -158,6 +162,25 @@ class Handover(policy_rig.Maintainers):
         # and may be made anew
         self.assertEqual(self.grant(release, self.announcement(new))[0], 200)
         new.wait_phase("serving")
+        self.assertEqual(new.sign(self.spend)[0], 200)
+
+    def test_the_new_build_dies_at_any_moment(self):
+        """Killed while it takes over, again and again: each time either build could go on, and in the end one does, with the same key."""
+        self.policy()
+        release = self.make_release()
+        self.submit("release", "release.json", "a", "b")
+        new = self.new_build()
+        announcement = self.announcement(new)
+        new.kill_enclave()
+        self.assertEqual(self.grant(release, announcement)[0], 200)
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        for moment in (0.05, 0.12, 0.2, 0.3, 0.45, 0.6):
+            new.start_enclave(wait=False)
+            time.sleep(moment)
+            new.kill_enclave()
+        new.start_enclave(wait=False)
+        new.wait_phase("serving")
+        self.assertEqual(new.status()["public_key"], self.status["public_key"])
         self.assertEqual(new.sign(self.spend)[0], 200)
 
     def test_by_the_command_line(self):

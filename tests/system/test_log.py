@@ -255,6 +255,21 @@ class Log(unittest.TestCase):
         self.log("proof?old=1&size=2", 502)
         self.signs()                                   # and nothing else suffers
 
+    def test_a_crash_between_witnesses(self):
+        """One of them has cosigned a start that then died: the next start is proved to it from there, and to the others from nothing."""
+        self.rig.start_parent()
+        self.rig.start_enclave()
+        self.assertEqual(self.rig.setup()[0], 200, self.rig.enclave.text())
+        self.known()
+        self.witnesses[0].start()
+        self.rig.until(lambda: "witness w0: cosigned" in self.rig.parent.text(), "one witness to cosign", seconds=70)
+        self.assertEqual(self.rig.status()["phase"], "witnessing")
+        self.rig.kill_enclave()
+        for w in self.witnesses[1:]:
+            w.start()
+        self.again()
+        self.assertEqual(self.rig.status()["freshness"], "witnessed")
+
     # -- a rollback that the maintainers permit
     def govern(self):
         """A policy of two maintainers in force. Returns what signs and submits a document of theirs."""
