@@ -10,8 +10,8 @@
  * only thing that moves, and it moves atomically. An object is durable when its
  * LINK_PUT_END is answered, the head when LINK_HEAD_PUT is.
  *
- * A WITNESS connection carries one kind of request: take a checkpoint of the log to the witnesses. What
- * comes back is for the enclave to verify.
+ * A WITNESS connection is about the service's log, whose entries the parent has: take a checkpoint to the witnesses, give entries,
+ * prove. What comes back is for the enclave, or for whom it hands it to, to verify.
  *
  * An EGRESS connection becomes, after LINK_READY, a plain byte pipe to host:port,
  * if the parent's allowlist has it. TLS inside it ends in the enclave. */
@@ -30,7 +30,10 @@ enum {
     LINK_NOTE_MAX = 64 << 10,        /* a checkpoint with its signatures                      */
     LINK_COSIGNATURES = 64,          /* in one LINK_ANCHORED, at most                         */
     LINK_COSIGNATURE  = 4 + 8 + 64,  /* u32 key id, u64 time, Ed25519 signature               */
-    LINK_ANCHORED_MAX = 8 + 4 + LINK_COSIGNATURES * LINK_COSIGNATURE
+    LINK_ANCHORED_MAX = 8 + 4 + LINK_COSIGNATURES * LINK_COSIGNATURE,
+    LINK_ENTRIES      = 1000,        /* entries of the log in one LINK_LOG_ENTRIES, at most   */
+    LINK_ENTRIES_MAX  = 768 << 10,   /* its bytes, at most: in base64, a MiB                  */
+    LINK_PROOF_MAX    = 4 + 63 * 32
 };
 enum link_type {
     LINK_HELLO = 0x0100,   /* u16 version, u16 purpose; EGRESS: u16 port, var host (<= 253)  */
@@ -47,8 +50,13 @@ enum link_type {
     LINK_LISTED,           /* u32 objects held, u8 head present                               */
     LINK_DONE,             /* empty                                                           */
     LINK_ANCHOR,           /* u32 deadline in ms, var checkpoint note, var name of the log's tail -> LINK_ANCHORED; E_ABSENT: no witnesses at the parent */
-    LINK_ANCHORED          /* u64 largest size that a witness told it has of another log, not below the checkpoint's (0: none), u32 n, n x LINK_COSIGNATURE */
+    LINK_ANCHORED,         /* u64 largest size that a witness told it has of another log, not below the checkpoint's (0: none), u32 n, n x LINK_COSIGNATURE */
+    LINK_LOG_READ,         /* u64 from, u32 limit (1..LINK_ENTRIES), var name of the log's tail -> LINK_LOG_ENTRIES */
+    LINK_LOG_ENTRIES,      /* u32 n, n x var entry: from `from` on, as many as fit; none behind the log's end */
+    LINK_LOG_PROVE,        /* u8 LINK_PROVE_*, u64 old size | index, u64 size, var name of the log's tail -> LINK_LOG_PROOF */
+    LINK_LOG_PROOF         /* u32 n, n x 32 hash, the lowest first                           */
 };
+enum { LINK_PROVE_GROWTH, LINK_PROVE_ENTRY, LINK_PROVES };
 
 /* True for a name the store accepts. */
 bool link_name_ok(const char *name, size_t len);

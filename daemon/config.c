@@ -32,6 +32,7 @@ const struct conf_key daemon_config_keys[] = {
     TEXT_KEY("kms", "ca", kms_ca, "PEM file of the authorities that may vouch for KMS"),
     TEXT_KEY("kms", "credentials", kms_credentials, "imds; env: AWS_* of the environment holdfastd was started with; or http://HOST[:PORT]/PATH of a container endpoint"),
     TEXT_KEY("nsm", "device", nsm_device, "/dev/nsm, or unix:PATH of the simulator"),
+    TEXT_KEY("nsm", "root", nsm_root, "PEM file of the root that other builds' attestation documents must lead to; empty: AWS Nitro Enclaves G1"),
     TEXT_KEY("disk", "backend", disk_backend, "auto: luks where the kernel has device-mapper; luks; loop"),
     TEXT_KEY("disk", "dir", disk_dir, "directory on which the private disk is mounted"),
     NUMBER_KEY("disk", "size", CONF_BYTES, disk_size, 16u << 20, 1ull << 44, "size of a new disk image"),

@@ -33,6 +33,7 @@ struct daemon_config {
     bool     kms_fips;                  /* use the partition's FIPS endpoint              */
     char     kms_ca[CONFIG_PATH];       /* PEM file of the CAs that may vouch for KMS     */
     char     kms_credentials[CONFIG_PATH];  /* `imds`, `env`, or http://HOST[:PORT]/PATH of a container endpoint */
+    char     nsm_root[CONFIG_PATH];     /* PEM of the root of other builds' attestation; empty: AWS Nitro Enclaves G1 */
     char     nsm_device[CONFIG_PATH];   /* /dev/nsm, or unix:PATH of the simulator        */
     char     disk_backend[8];           /* auto, loop, luks                              */
     char     disk_dir[CONFIG_PATH];     /* where the private tmpfs and the disk are mounted */

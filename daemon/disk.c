@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/crypto.h"
 #include "core/link.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -21,6 +22,7 @@ enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, OPENING_MAX = GENESIS
 
 err disk_warm_up(struct role_env *env)
 {
+    log_info("AES-256-GCM is by %s on this processor", gcm_library());
     return disk_log_warm_up(env);
 }
 
@@ -38,7 +40,7 @@ uint64_t disk_now_ms(void)
 
 /* ---- the way to the parent's store ---- */
 
-static err connect_once(struct disk *d)
+err disk_connect(struct disk *d)
 {
     FD fd = -1;
     TRY(role_want(d->env, GIVE_PARENT, 0, &fd));
@@ -52,7 +54,7 @@ static err connect_patiently(struct disk *d)
 {
     uint64_t until = disk_now_ms() + d->env->config.parent_wait * 1000;
     for (;;) {
-        err e = connect_once(d);
+        err e = disk_connect(d);
         if (!e.code || disk_now_ms() >= until) return e;
         nanosleep(&(struct timespec){ .tv_nsec = 250 * 1000 * 1000 }, NULL);
     }
@@ -119,7 +121,7 @@ static err write_generation(struct disk *d)
 err disk_store_again(struct disk *d)
 {
     if (!d->store_broken) return OK;
-    TRY(connect_once(d));
+    TRY(disk_connect(d));
     seal_use_store(d->sealer, d->store);
     journal_use_store(d->journal, d->store);
     d->store_broken = false;
@@ -142,7 +144,7 @@ static err seal_now(struct disk *d)
     return e;
 }
 
-static err seal_and_tell(struct disk *d, err *result)
+err disk_seal_and_tell(struct disk *d, err *result)
 {
     *result = seal_now(d);
     /* Another enclave moved this service's head: there must be one of us, so it is not us. */
@@ -152,16 +154,22 @@ static err seal_and_tell(struct disk *d, err *result)
     return disk_log_tell(d);
 }
 
+err disk_first_seal(struct disk *d)
+{
+    return seal_now(d);
+}
+
 static err tick(void *self, int *timeout_ms)
 {
     struct disk *d = self;
     err result = OK;
     *timeout_ms = -1;
     if (d->state != MOUNTED) return OK;
+    TRY(disk_read_tick(d, timeout_ms));
     TRY(disk_log_tick(d, timeout_ms));
-    if (!d->env->config.seal_interval || !d->shown.dirty) return OK;
+    if (!d->env->config.seal_interval || !d->shown.dirty || d->handed_over) return OK;
     uint64_t now = disk_now_ms();
-    if (now >= d->next_seal_ms) TRY(seal_and_tell(d, &result));
+    if (now >= d->next_seal_ms) TRY(disk_seal_and_tell(d, &result));
     now = disk_now_ms();
     const int left = d->next_seal_ms > now ? (int)(d->next_seal_ms - now) + 1 : 1;
     if (d->shown.dirty && (*timeout_ms < 0 || left < *timeout_ms)) *timeout_ms = left;
@@ -267,8 +275,15 @@ static err on_record_get(void *self, int fd, const struct msg *m, int *pass)
     wr_var(&w, d->head.record, d->head.record_len);
     TRY(wr_end(&w, "DISK_RECORD"));
     d->state = KNOWN;
-    loop_first(d->loop, &d->env->peer[ROLE_KEEPER], disk_take_key);
     return msg_send(fd, DISK_RECORD, m->seq, body, w.len, 5000);
+}
+
+static err on_keys(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct disk *d = self;
+    (void)fd, (void)m, (void)pass;
+    loop_first(d->loop, &d->env->peer[ROLE_KEEPER], disk_take_key);
+    return OK;
 }
 
 err disk_take_key(void *self)
@@ -298,7 +313,7 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     const uint8_t *record = rd_var(&r, RECORD_MAX, &n);
     wire_get_boot(&r, &o.boot);
     TRY(rd_end(&r, "DISK_GENESIS"));
-    if (d->fresh) {
+    if (n) {
         TRY(mem_new(&d->record, n));
         memcpy(d->record, record, n);
         d->record_len = n;
@@ -341,7 +356,7 @@ static err grow(struct disk *d, uint64_t size)
     struct wr w = wr_of(body, sizeof body);
     FD fd = -1;
     err result = OK;
-    TRY(seal_and_tell(d, &result));
+    TRY(disk_seal_and_tell(d, &result));
     TRY(result);
     wr_u64(&w, size);
     TRY(role_ask_init(d->env, CTL_IMAGE_GROW, body, w.len, &fd, INIT_MS));
@@ -360,10 +375,10 @@ static err grow(struct disk *d, uint64_t size)
 static err on_seal_or_grow(struct disk *d, int fd, const struct msg *m, uint64_t size)
 {
     err result = OK;
-    if (d->state != MOUNTED) return msg_send_error(fd, m, (err){ E_STATE });
+    if (d->state != MOUNTED || d->handed_over) return msg_send_error(fd, m, (err){ E_STATE });
     if (size) result = grow(d, size);
     if (d->displaced) return result;
-    if (!result.code) TRY(seal_and_tell(d, &result));
+    if (!result.code) TRY(disk_seal_and_tell(d, &result));
     if (result.code) return msg_send_error(fd, m, result);
     uint8_t body[128];
     struct wr w = wr_of(body, sizeof body);
@@ -393,7 +408,9 @@ static err on_book_seal(void *self, int fd, const struct msg *m, int *pass)
     struct disk *d = self;
     err result = OK;
     (void)fd, (void)pass;
-    TRY(seal_and_tell(d, &result));
+    /* What was handed over is not this enclave's to change. */
+    if (d->handed_over) result = (err){ E_STATE };
+    else TRY(disk_seal_and_tell(d, &result));
     return disk_log_owe(d, m->seq, result.code ? SPEND_UNSEALED : SPEND_GRANTED);
 }
 
@@ -411,15 +428,20 @@ static const struct msg_rule keeper_rules[] = {
     { DISK_RECORD_GET, 0, 0, IN(STARTING), MSG_ONCE, on_record_get },
     { DISK_GENESIS, 8 + WIRE_BOOT, 8 + GENESIS_MAX + RECORD_MAX + WIRE_BOOT, IN(KEYED), MSG_ONCE, on_genesis },
     { DISK_STANDING, 0, 0, IN(MOUNTED), 0, disk_on_standing },
+    { DISK_KEYS, 0, 0, IN(KNOWN), MSG_ONCE, on_keys },
+    { DISK_GRANT_GET, 32, 32, IN(KNOWN), 0, disk_on_grant_get },
+    { DISK_STILL, 0, 0, IN(MOUNTED), 0, disk_on_still },
+    { DISK_GRANT_PUT, 80, FRAME_MAX, IN(MOUNTED), MSG_ONCE, disk_on_grant_put },
     { DISK_LOG_ADD, 9, FRAME_MAX, IN(MOUNTED), 0, disk_on_log_add },
 };
 static const struct msg_rule web_rules[] = {
     { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, on_grow },
+    { DISK_LOG_READ, 12, 12, IN(MOUNTED), 0, disk_on_log_read }, { DISK_LOG_PROVE, 17, 17, IN(MOUNTED), 0, disk_on_log_prove },
 };
 static const struct msg_rule book_rules[] = {
     { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty }, { BOOK_SEAL, 0, 0, IN(MOUNTED), 0, on_book_seal },
 };
-static const struct msg_table keeper_table = { keeper_rules, 4 }, web_table = { web_rules, 3 }, book_table = { book_rules, 2 };
+static const struct msg_table keeper_table = { keeper_rules, 8 }, web_table = { web_rules, 5 }, book_table = { book_rules, 2 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)
@@ -427,7 +449,7 @@ static err finish(struct disk *d)
     uint8_t room[64];
     struct msg m;
     int book = d->env->peer[ROLE_BOOK];
-    if (d->state != MOUNTED) return OK;
+    if (d->state != MOUNTED || d->handed_over) return OK;
     TRY(msg_send(book, BOOK_CLOSE, 0, NULL, 0, 5000));
     /* A BOOK_DIRTY may still be under way: it is answered by sealing anyway. So may a BOOK_SEAL: its judges end with us. */
     do TRY(msg_recv(book, &m, room, sizeof room, NULL, BOOK_MS));
@@ -451,6 +473,7 @@ void disk_drop(struct disk *d)
     journal_close(&d->journal);
     mem_free_bytes(&d->log.note);
     fd_close(&d->log.fd);
+    fd_close(&d->read.fd);
     seal_head_drop(&d->head);
     store_close(&d->store);
     blk_close(&d->image);
@@ -460,7 +483,7 @@ void disk_drop(struct disk *d)
 
 err disk_main(struct role_env *env)
 {
-    struct disk d = { .env = env, .log = { .fd = -1, .witnesses = env->warm } };
+    struct disk d = { .env = env, .log = { .fd = -1, .witnesses = env->warm }, .read = { .fd = -1 } };
     BYTES room = NULL;
     TRY(mem_new(&room, FRAME_MAX));
     struct loop l = { .env = env, .state = &d.state, .self = &d, .room = room, .cap = FRAME_MAX, .tick = tick };
@@ -469,6 +492,7 @@ err disk_main(struct role_env *env)
     loop_add(&l, &env->peer[ROLE_BOOK], &book_table, false);
     loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);
     loop_add(&l, &d.log.fd, NULL, false);
+    loop_add(&l, &d.read.fd, NULL, false);
     err e = loop_run(&l);
     if (!e.code) e = finish(&d);
     disk_drop(&d);

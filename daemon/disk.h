@@ -32,6 +32,21 @@ struct disk_log {
     struct wire_log shown;
 };
 
+/* A client's question about the log, under way to the parent and back (disk_log_read.c). */
+struct disk_read {
+    int      fd;                         /* kept between questions: the parent keeps what it read; -1: none */
+    bool     asking;                     /* web waits for the answer                          */
+    bool     late;                       /* it does no more, but the parent is still at it     */
+    bool     greeted, reused;            /* the connection: READY came; it was there before this question */
+    uint16_t seq, want;                  /* of web's question                                 */
+    uint16_t type;                       /* the parent's question, and what it is about       */
+    uint64_t from, size;
+    uint32_t limit;
+    uint8_t  question[128];
+    size_t   question_len;
+    uint64_t until_ms;
+};
+
 struct disk {
     struct role_env *env;
     struct loop     *loop;
@@ -48,9 +63,11 @@ struct disk {
     secret          *log_key;            /* only between DISK_LOG_KEY and journal_new()       */
     struct journal  *journal;
     struct disk_log  log;
+    struct disk_read read;
     uint8_t          service_id[32];
     uint32_t         epoch;
     bool             fresh;
+    bool             handed_over;        /* nothing is sealed any more: the store is another build's */
     uint8_t         *record;             /* the service record, until the first generation has it */
     size_t           record_len;
     uint64_t         next_seal_ms;
@@ -63,6 +80,8 @@ struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; struct 
 uint64_t disk_now_ms(void);
 /* Receive the seal key (DISK_OPEN) and the volume key (DISK_VOLUME) into the arena. */
 err  disk_take_key(void *self);
+/* A generation that must be durable before anybody hears of it. Fails: as sealing. */
+err  disk_first_seal(struct disk *d);
 /* Make or restore the disk, mount it, open the book; a fresh one is also sealed.
  * Out: *requests in the book. Fails: whatever ends the role: there is no half-open disk. */
 err  disk_open(struct disk *d, const struct opening *o, uint64_t *requests);
@@ -74,6 +93,10 @@ err  disk_volume_restored(struct disk *d);
 err  disk_volume_larger(struct disk *d);
 /* After a store that failed: use a connection of its own. Fails: as connecting. */
 err  disk_store_again(struct disk *d);
+/* A connection of its own, whatever was before. Fails: as connecting. */
+err  disk_connect(struct disk *d);
+/* One generation, and who has to know of it. Out: *result of the seal. Fails: what ends the role. */
+err  disk_seal_and_tell(struct disk *d, err *result);
 void disk_drop(struct disk *d);
 
 /* disk_log.c. Before the sandbox closes: read the trust policy that the configuration names. Fails: E_FORMAT, E_ABSENT. */
@@ -88,10 +111,20 @@ err  disk_log_tell(struct disk *d);
 void disk_log_finish(struct disk *d);
 /* Ask the witnesses when it is time. Out: *timeout_ms, lowered to when that is next. */
 err  disk_log_tick(struct disk *d, int *timeout_ms);
+/* disk_grant.c */
+err  disk_on_grant_get(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_still(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_grant_put(void *self, int fd, const struct msg *m, int *pass);
 /* Answer the BOOK_SEAL with this number: at once without witnesses or when the seal failed (SPEND_UNSEALED); otherwise when they have
  * cosigned the log as it is now, or have not in time (SPEND_UNWITNESSED). */
 err  disk_log_owe(struct disk *d, uint16_t seq, enum spend_verdict sealed);
 err  disk_on_standing(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_log_add(void *self, int fd, const struct msg *m, int *pass);
+
+/* disk_log_read.c: what web asks about the log's entries goes to the parent; sealing does not wait for it. */
+err  disk_on_log_read(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_log_prove(void *self, int fd, const struct msg *m, int *pass);
+/* Give up a question that takes too long. Out: *timeout_ms, lowered to when that is next. */
+err  disk_read_tick(struct disk *d, int *timeout_ms);
 
 #endif

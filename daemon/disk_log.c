@@ -102,7 +102,9 @@ err disk_log_booted(struct disk *d, const struct opening *o)
 {
     if (!o->fresh) {
         TRY(add_boot(d, o, &d->head.head));
-        TRY(seal_log(d->sealer, (uint64_t)time(NULL)));
+        /* A build that takes the service over brings a record of its own, which goes with a generation. */
+        if (d->record) TRY(disk_first_seal(d));
+        else TRY(seal_log(d->sealer, (uint64_t)time(NULL)));
     }
     d->log.boot = journal_boot(d->journal);
     d->log.anchored_generation = d->shown.generation;

@@ -4,6 +4,8 @@
 #include "core/secret.h"
 #include "daemon/loop.h"
 #include "daemon/wire.h"
+#include "keystore/attest.h"
+#include "keystore/build_key.h"
 #include "keystore/keyring.h"
 #include "keystore/nsm.h"
 #include "keystore/p256.h"
@@ -21,6 +23,15 @@ struct keeper_evidence {
     size_t   len;
 };
 
+/* A build that waits for a grant (takeover.c). */
+struct heir {
+    secret          *build_root;
+    struct build_key own;
+    uint8_t          service_id[32], point[P256_POINT], refused[32];   /* refused: hash of a grant that did not hold */
+    uint32_t         findings;           /* about its KMS key, those that break custody */
+};
+void heir_drop(struct heir *h);
+
 struct keeper {
     struct role_env  *env;
     unsigned          state;             /* one of enum phase                          */
@@ -32,6 +43,12 @@ struct keeper {
     bool              has_policy;        /* one is in force, as of when it was looked at last */
     uint8_t           policy[32];        /* its hash                                   */
     struct wire_log   log;               /* as disk told it last; size 0: no log yet   */
+    uint8_t           record[RECORD_MAX]; /* of the service, as the store has it        */
+    size_t            record_len;
+    uint8_t           root[ATTEST_CERT_MAX]; /* that other builds' documents have to lead to, DER */
+    size_t            root_len;
+    bool              signing_stopped;
+    struct heir       heir;
     uint64_t          evidence_ms;       /* when KMS was asked last, on the monotonic clock; 0: never */
 };
 
@@ -81,6 +98,19 @@ err keeper_ask_disk(struct keeper *k, uint16_t type, const void *body, size_t n,
 err keeper_now(struct keeper *k, uint64_t *now, uint8_t pcr[static 3][48]);
 /* papers.c: what documents have made to be in force goes into the statement and to web. */
 err keeper_show_papers(struct keeper *k, const struct standing *s);
+/* The keyring of the service that is open, asked of KMS anew. */
+err keeper_reopen(struct keeper *k, struct keyring *ring, const struct record *r);
+/* Signing goes on after all. Returns `why`, or what kept it from doing so. */
+err keeper_sign_again(struct keeper *k, err why);
+/* handover.c */
+err keeper_on_grant(void *self, int fd, const struct msg *m, int *pass);
+/* takeover.c: the record is sealed for another key than this build's. */
+err keeper_announce(struct keeper *k, const struct record *r, const uint8_t id[static 32]);
+err keeper_look_for_grant(struct keeper *k);
+err keeper_tick(void *self, int *timeout_ms);
+err keeper_on_announce(void *self, int fd, const struct msg *m, int *pass);
+/* begin.c: open the service with a keyring that was granted, and with a new record. */
+err keeper_take_over(struct keeper *k, const struct keyring *ring, const struct record *old, const uint8_t release[static 32], const uint8_t *record, size_t n);
 /* attest.c: answer KEEPER_ATTEST. */
 err keeper_on_attest(void *self, int fd, const struct msg *m, int *pass);
 /* Extend PCR16 with the service id and lock it, or find it so: from here on, every document of

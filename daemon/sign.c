@@ -8,7 +8,7 @@
 #include "keystore/profile.h"
 #include "signer/keys.h"
 
-enum { KEYLESS, HOLDING, SERVING };
+enum { KEYLESS, HOLDING, SERVING, STOPPED };
 #define IN(state) (1u << (state))
 
 struct sign {
@@ -59,6 +59,14 @@ static err on_serve(void *self, int fd, const struct msg *m, int *pass)
     return msg_send(fd, SIGN_SERVING, m->seq, NULL, 0, 5000);
 }
 
+static err on_stop(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct sign *s = self;
+    (void)pass;
+    s->state = STOPPED;
+    return msg_send(fd, SIGN_STOPPED, m->seq, NULL, 0, 5000);
+}
+
 static err on_params(void *self, int fd, const struct msg *m, int *pass)
 {
     struct sign *s = self;
@@ -77,6 +85,7 @@ static err on_input(void *self, int fd, const struct msg *m, int *pass)
     (void)pass;
     struct sign_request q;
     uint8_t sig[64];
+    if (s->state == STOPPED) return msg_send_error(fd, m, (err){ E_STATE });
     TRY(sign_request_read(&q, m->body, m->len));
     err e = signer_sign(s->signer, sig, &q);
     /* A signature that does not verify: this machine cannot be trusted. A message that is no
@@ -99,14 +108,15 @@ static err on_agree(void *self, int fd, const struct msg *m, int *pass)
 }
 
 static const struct msg_rule judge_rules[] = {
-    { SIGN_PARAMS, 0, 0, IN(KEYLESS) | IN(HOLDING) | IN(SERVING), 0, on_params },
-    { SIGN_INPUT, SIGN_REQUEST_SIZE, SIGN_REQUEST_SIZE, IN(SERVING), 0, on_input },
+    { SIGN_PARAMS, 0, 0, IN(KEYLESS) | IN(HOLDING) | IN(SERVING) | IN(STOPPED), 0, on_params },
+    { SIGN_INPUT, SIGN_REQUEST_SIZE, SIGN_REQUEST_SIZE, IN(SERVING) | IN(STOPPED), 0, on_input },
 };
 static const struct msg_rule keeper_rules[] = {
-    { SIGN_SERVE, 1, WIRE_RULES_MOST, IN(HOLDING), MSG_ONCE, on_serve },
-    { SIGN_AGREE, 33, 65, IN(SERVING), 0, on_agree },
+    { SIGN_SERVE, 1, WIRE_RULES_MOST, IN(HOLDING) | IN(STOPPED), 0, on_serve },
+    { SIGN_STOP, 0, 0, IN(SERVING), 0, on_stop },
+    { SIGN_AGREE, 33, 65, IN(SERVING) | IN(STOPPED), 0, on_agree },
 };
-static const struct msg_table judge_table = { judge_rules, 2 }, keeper_table = { keeper_rules, 2 };
+static const struct msg_table judge_table = { judge_rules, 2 }, keeper_table = { keeper_rules, 3 };
 
 /* Until the master is there, judges are answered that it is not: so they are
  * served while the keeper's channel is watched for its first frame. */

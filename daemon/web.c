@@ -38,6 +38,7 @@ static void poll_set(struct web *w, struct pollfd fds[static POLLED])
     fds[AT_CONTROL].fd = w->stopping ? -1 : w->env->control;
     fds[AT_LISTEN].fd = accepting ? w->env->given[0] : -1;
     for (unsigned i = 0; i < WEB_LANES; i++) fds[AT_LANES + i].fd = *w->lane[i].fd;
+    fds[AT_LANES + LANE_LOG].fd = -1;           /* LANE_DISK takes its answers */
 }
 
 static err serve_peers(struct web *w, const struct pollfd fds[static POLLED])

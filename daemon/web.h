@@ -84,13 +84,15 @@ struct web_request {
     const char              *sealed_type;
     char                     inner[CHANNEL_PATH_MAX + 1];   /* the channel's path, cut at its query */
     const char              *query;    /* in `inner`; NULL: none */
+    char                     granting[65];   /* POST /upgrade/grant: the release, in hex */
 };
 
-/* ---- peers ---- */
-enum { LANE_KEEPER, LANE_DISK, LANE_BOOK, LANE_TRIAL, LANE_JUDGE, WEB_LANES = LANE_JUDGE + JUDGES_MAX, WEB_QUEUES = LANE_JUDGE + 1 };
+/* ---- peers ----
+ * LANE_LOG is a second one on the channel to disk, for what it answers while it goes on: reading the log does not keep a seal waiting. */
+enum { LANE_KEEPER, LANE_DISK, LANE_BOOK, LANE_LOG, LANE_TRIAL, LANE_JUDGE, WEB_LANES = LANE_JUDGE + JUDGES_MAX, WEB_QUEUES = LANE_JUDGE + 1 };
 
 struct web_lane {                      /* a channel, and the question that is under way on it */
-    int                *fd;            /* in role_env */
+    int                *fd;            /* in role_env; LANE_LOG: disk's */
     int                 known;         /* the descriptor it was last time: init may replace a judge's */
     bool                busy;
     uint16_t            seq, want;
@@ -178,6 +180,8 @@ extern const char web_text_415[], web_text_413[];
 
 /* The value of an argument of the query, as it came, wherever the request came from; NULL: none. */
 const char *web_argument(struct web_request *r, const char *name, char *room, size_t cap);
+/* The same as a number of at most `max`: false when it is another; *out is left alone when there is none. */
+bool web_number(struct web_request *r, const char *name, uint64_t max, uint64_t *out);
 /* What clients hear while there is no key to work with: 0 when there is, else a status and *text. */
 int  web_not_serving(const struct web *w, const char **text);
 
@@ -198,9 +202,13 @@ void web_secure_answer(struct web_request *r, int status, const char *type, uint
 /* ---- web_attest.c: handlers of their routes ---- */
 /* web_disk.c */
 err  web_take_log(struct web *w, const struct msg *m);
+void web_run_announcement(struct web *w, struct web_request *r);
+void web_run_grant(struct web *w, struct web_request *r);
 void web_run_documents(struct web *w, struct web_request *r);
 void web_run_releases(struct web *w, struct web_request *r);
 void web_run_checkpoint(struct web *w, struct web_request *r);
+void web_run_entries(struct web *w, struct web_request *r);
+void web_run_proof(struct web *w, struct web_request *r);
 void web_run_seal(struct web *w, struct web_request *r);
 void web_run_backup_verify(struct web *w, struct web_request *r);
 void web_run_grow(struct web *w, struct web_request *r);

@@ -1,4 +1,4 @@
-/* web_jobs.c - questions to the peers: five queues, one lane to each single peer, a pool of
+/* web_jobs.c - questions to the peers: a queue and a lane to each single peer (two to disk), a pool of
  * lanes to the judges. */
 #include <string.h>
 
@@ -6,12 +6,15 @@
 #include "core/mem.h"
 #include "daemon/web.h"
 
+enum { SEQ_LOG = 0x8000 };
+
 void web_jobs_open(struct web *w)
 {
     struct role_env *env = w->env;
     w->lane[LANE_KEEPER].fd = &env->peer[ROLE_KEEPER];
     w->lane[LANE_DISK].fd = &env->peer[ROLE_DISK];
     w->lane[LANE_BOOK].fd = &env->peer[ROLE_BOOK];
+    w->lane[LANE_LOG].fd = &env->peer[ROLE_DISK];
     w->lane[LANE_TRIAL].fd = &env->peer[ROLE_TRIAL];
     for (unsigned i = 0; i < JUDGES_MAX; i++) w->lane[LANE_JUDGE + i].fd = &env->judge[i];
     for (unsigned i = 0; i < WEB_LANES; i++) w->lane[i].known = *w->lane[i].fd;
@@ -81,10 +84,17 @@ static err lost(struct web *w, unsigned lane, err why)
     return OK;
 }
 
+/* 0 is for what a peer says unasked; the upper half tells the answers to LANE_LOG from those to LANE_DISK. */
+static uint16_t next_seq(uint16_t seq, unsigned lane)
+{
+    const uint16_t next = (seq + 1) & (SEQ_LOG - 1);
+    return lane == LANE_LOG ? next | SEQ_LOG : next ? next : 1;
+}
+
 static err send_one(struct web *w, unsigned lane, struct web_request *r)
 {
     struct web_lane *l = &w->lane[lane];
-    if (++l->seq == 0) l->seq = 1;           /* 0 is for what a peer says unasked */
+    l->seq = next_seq(l->seq, lane);
     l->busy = true;
     l->running = r;
     l->want = r->want;
@@ -166,7 +176,7 @@ err web_lane_serve(struct web *w, unsigned lane)
     if (lane == LANE_KEEPER && m.type == KEEPER_STATE) return take_state(w, &m);
     if (lane == LANE_DISK && m.type == DISK_STATE) return take_disk(w, &m);
     if (lane == LANE_DISK && m.type == DISK_LOG) return web_take_log(w, &m);
-    return take_answer(w, l, &m);
+    return take_answer(w, lane == LANE_DISK && m.seq & SEQ_LOG ? &w->lane[LANE_LOG] : l, &m);
 }
 
 void web_lanes_follow(struct web *w)

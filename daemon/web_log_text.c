@@ -1,9 +1,11 @@
-/* web_log_text.c - what /status says about the service's log. */
+/* web_log_text.c - what clients get of the service's log. */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/mem.h"
 #include "daemon/web_text.h"
 #include "policy/note.h"
+#include "policy/tail.h"
 
 const char *web_freshness_text(uint8_t freshness)
 {
@@ -52,4 +54,54 @@ void web_log_status(struct wr *w, const struct wire_log *l, const uint8_t *servi
     put_number(w, ",\"unanchored_generations\":", l->unanchored);
     put_number(w, ",\"largest_told\":", l->told);
     wr_text(w, "}");
+}
+
+/* ---- entries and proofs ---- */
+
+static void put_base64(struct wr *w, bool first, const uint8_t *p, size_t n)
+{
+    wr_text(w, first ? "\"" : ",\"");
+    uint8_t *to = wr_room(w, base64_size(n));
+    if (!to) return;
+    base64_from((char *)to, p, n);
+    w->len--;                                    /* its NUL */
+    wr_text(w, "\"");
+}
+
+size_t web_entries_body(uint8_t **out, uint64_t size, uint64_t from, struct rd *in)
+{
+    BYTES room = NULL;
+    const uint32_t count = rd_u32(in);
+    const size_t cap = 128 + in->left / 3 * 4 + 8 * (size_t)count;     /* an entry: a length of four bytes, which becomes quotes, comma, padding */
+    size_t n = 0;
+    *out = NULL;
+    if (count > in->left || mem_new(&room, cap).code) return 0;
+    struct wr w = wr_of(room, cap);
+    put_number(&w, "{\"size\":", size);
+    put_number(&w, ",\"from\":", from);
+    wr_text(&w, ",\"entries\":[");
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *p = rd_var(in, TAIL_ENTRY_MAX, &n);
+        if (!p) return 0;
+        put_base64(&w, i == 0, p, n);
+    }
+    wr_text(&w, "]}");
+    if (w.full) return 0;
+    *out = take_bytes(&room);
+    return w.len;
+}
+
+size_t web_proof_body(uint8_t **out, const uint8_t *hashes, uint32_t count)
+{
+    BYTES room = NULL;
+    const size_t cap = 32 + 48 * (size_t)count;
+    *out = NULL;
+    if (mem_new(&room, cap).code) return 0;
+    struct wr w = wr_of(room, cap);
+    wr_text(&w, "{\"hashes\":[");
+    for (uint32_t i = 0; i < count; i++) put_base64(&w, i == 0, hashes + 32 * (size_t)i, 32);
+    wr_text(&w, "]}");
+    if (w.full) return 0;
+    *out = take_bytes(&room);
+    return w.len;
 }

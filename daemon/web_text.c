@@ -200,7 +200,7 @@ const char *web_phase_text(uint8_t phase)
 {
     static const char *const text[PHASES] = {
         [PHASE_STARTING] = "starting", [PHASE_AWAITING_SETUP] = "awaiting-setup", [PHASE_DERIVING] = "deriving",
-        [PHASE_RESTORING] = "restoring", [PHASE_WITNESSING] = "witnessing", [PHASE_SERVING] = "serving",
+        [PHASE_RESTORING] = "restoring", [PHASE_WITNESSING] = "witnessing", [PHASE_ANNOUNCING] = "announcing", [PHASE_HANDED_OVER] = "handed-over", [PHASE_SERVING] = "serving",
     };
     return phase < PHASES && text[phase] ? text[phase] : "unknown";
 }

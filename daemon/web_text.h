@@ -28,8 +28,11 @@ struct web_status {
     const uint64_t             *requests;
     const struct wire_log      *log;
 };
-/* web_log.c: `,"freshness":…,"log":…`. */
+/* web_log_text.c: `,"freshness":…,"log":…`. */
 void web_log_status(struct wr *w, const struct wire_log *l, const uint8_t *service_id);
+/* {"size", "from", "entries": [base64, …]}; `in` stands at the entries: u32 n, n x var. What is missing of them is for the caller to see in `in`. */
+size_t web_entries_body(uint8_t **out, uint64_t size, uint64_t from, struct rd *in);
+size_t web_proof_body(uint8_t **out, const uint8_t *hashes, uint32_t count);
 const char *web_freshness_text(uint8_t freshness);
 size_t web_status_body(uint8_t **out, const struct web_status *s);
 

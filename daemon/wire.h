@@ -67,8 +67,10 @@ enum wire_type {
     /* keeper -> sign */
     SIGN_MASTER,         /* once; u8 profile, u64 maximal weight, then 32 secret -> SIGN_PUBLIC   */
     SIGN_PUBLIC,         /* 33 master public key                                                  */
-    SIGN_SERVE,          /* once; list of rule sets: the state is restored, signing may begin -> SIGN_SERVING */
+    SIGN_SERVE,          /* list of rule sets: the state is restored, signing may begin -> SIGN_SERVING */
     SIGN_SERVING,
+    SIGN_STOP,           /* nothing is signed from here on, until SIGN_SERVE -> SIGN_STOPPED        */
+    SIGN_STOPPED,
     SIGN_AGREE,          /* 33 or 65 client's public key -> SIGN_AGREED: 32 secret | MSG_ERROR E_DENIED (no such point) */
     SIGN_AGREED,
 
@@ -104,6 +106,14 @@ enum wire_type {
     DISK_STANDING_IS,
     DISK_LOG_ADD,        /* var entry, var standing: durable together -> DISK_LOG_ADDED: u64 log size | MSG_ERROR */
     DISK_LOG_ADDED,
+    DISK_KEYS,           /* keeper -> disk: the keys come next: DISK_OPEN, DISK_VOLUME, DISK_LOG_KEY */
+    DISK_STILL,          /* empty: seal -> DISK_STILL_IS: u32 log number, u64 its size, 32 root | MSG_ERROR */
+    DISK_STILL_IS,
+    DISK_GRANT_PUT,      /* u64 log size it is for, u64 time, 32 release, 32 build key, var grant, var standing -> DISK_GRANT_KEPT | MSG_ERROR
+                          * E_DENIED (the log went on): the grant and its entry are durable, and this enclave seals no more */
+    DISK_GRANT_KEPT,
+    DISK_GRANT_GET,      /* before there are keys: 32 build key -> DISK_GRANT                       */
+    DISK_GRANT,          /* u8 there; if so var grant, 32 release, u32 log number, u64 its size and 32 root before the grant's entry, var record */
     /* web <-> disk */
     DISK_SEAL,           /* empty -> DISK_SEALED: wire_disk | MSG_ERROR                           */
     DISK_SEALED,
@@ -111,20 +121,30 @@ enum wire_type {
     DISK_VERIFY,         /* empty -> DISK_VERIFIED: u8 error code, u64 generation, u64 bytes read | MSG_ERROR */
     DISK_VERIFIED,
     DISK_GROW,           /* u64 size -> DISK_SEALED: wire_disk, grown and sealed | MSG_ERROR      */
+    /* of the log, as the parent says; for the client to check. Each is answered while others go on, one at a time */
+    DISK_LOG_READ,       /* u64 from, u32 limit (<= LINK_ENTRIES) -> DISK_LOG_ENTRIES             */
+    DISK_LOG_ENTRIES,    /* u8 enum log_outcome; if that is LOG_READ: u64 size of the log, u64 from, u32 n, n x var entry */
+    DISK_LOG_PROVE,      /* u8 LINK_PROVE_*, u64 old size | index, u64 size -> DISK_LOG_PROOF      */
+    DISK_LOG_PROOF,      /* u8 enum log_outcome; if that is LOG_READ: u32 n, n x 32 hash           */
 
     /* keeper <-> fetch */
-    FETCH_DERIVE = 0x70, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
+    FETCH_DERIVE = 0xa0, /* var ARN, var peer SPKI, var attestation document -> FETCH_DERIVED     */
     FETCH_DERIVED,       /* u8 ok, u8 retryable, var error type, var CMS, var key id, var key origin, var request id */
     FETCH_EVIDENCE,      /* var ARN, 48 PCR0, u32 milliseconds at most -> FETCH_EVIDENCE_IS         */
     FETCH_EVIDENCE_IS,   /* u8 ok, u32 findings, u8 has a public key, 91 its SPKI, var key evidence (JSON) */
 
     /* web <-> keeper: documents of the maintainers */
-    KEEPER_DOCUMENT = 0x80, /* var document, u32 n, n x var signature -> KEEPER_JUDGED | MSG_ERROR */
+    KEEPER_DOCUMENT = 0xb0, /* var document, u32 n, n x var signature -> KEEPER_JUDGED | MSG_ERROR */
     KEEPER_JUDGED,       /* u8 enum paper_outcome, u8 kind, 32 hash, u8 enum reason, u8 enum paper_state, u64 ready at, u64 now,
                           * u32 n, n x { var name, u8 enum judged, var detail }                   */
     KEEPER_STANDING,     /* empty -> KEEPER_STANDING_IS | MSG_ERROR                               */
     KEEPER_STANDING_IS,  /* u64 now, 2 x policy (in force; waiting): { u8 there, 32 hash, u64 version, u64 expires, u64 delay, u64 ready at },
                           * u32 n, n x release { 32 hash, var label, 48 PCR0, u64 sequence, u64 expires, u64 ready at, u8 enum paper_state, u8 emergency } */
+
+    KEEPER_GRANT,        /* 32 release, var announcement (an attestation document) -> KEEPER_GRANTED | MSG_ERROR */
+    KEEPER_GRANTED,      /* u8 granted, var reason (a name), var words, var name of the object     */
+    KEEPER_ANNOUNCE,     /* var nonce (<= 512; empty: none) -> KEEPER_ANNOUNCED: var attestation document | MSG_ERROR E_STATE */
+    KEEPER_ANNOUNCED,
 
     /* disk <-> volume */
     VOLUME_OPEN = 0x90,  /* once; u8 enum volume_act, 32 service id, u32 epoch, then 64 secret -> VOLUME_OPENED */
@@ -139,7 +159,8 @@ enum { WIRE_SPENDS = 1024, WIRE_SPEND = 32 + 32 + 8 };
 
 enum volume_act { VOLUME_OLD, VOLUME_NEW, VOLUME_LARGER, VOLUME_ACTS };
 enum { EGRESS_KMS = 0, EGRESS_IMDS = 1, EGRESS_RELAY_COUNT = 2 };
-enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASE_WITNESSING, PHASES };
+enum phase { PHASE_STARTING, PHASE_AWAITING_SETUP, PHASE_DERIVING, PHASE_RESTORING, PHASE_SERVING, PHASE_WITNESSING, PHASE_ANNOUNCING, PHASE_HANDED_OVER, PHASES };
+enum log_outcome { LOG_READ, LOG_BUSY, LOG_AWAY, LOG_LATE, LOG_ODD, LOG_OUT_OF_RANGE, LOG_OUTCOMES };
 enum setup_verdict {
     SETUP_DONE, SETUP_ALREADY, SETUP_KMS_FAILED, SETUP_KMS_EMPTY, SETUP_KMS_LENGTH,
     SETUP_DENIED, SETUP_NOT_NOW, SETUP_BAD_KEY, SETUP_FAILED,

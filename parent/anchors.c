@@ -26,6 +26,14 @@ void anchors_close(struct anchors *a)
     chain_drop(&a->chain);
 }
 
+err anchors_follow(struct anchors *a, const char *tail)
+{
+    err e = chain_follow(&a->chain, a->store, tail, NULL);
+    /* To the enclave, absent means that there are no witnesses. */
+    if (e.code == E_ABSENT) FAIL(E_STATE, "the log's chain of segments from %s back is not whole: nothing can be proved", tail);
+    return e;
+}
+
 /* Is the chain in the store the log that the checkpoint is of? */
 static err check_log(struct anchors *a, const char *note, size_t note_len, const char *tail)
 {
@@ -35,10 +43,7 @@ static err check_log(struct anchors *a, const char *note, size_t note_len, const
     uint8_t root[TLOG_HASH];
     TRY(note_parse(&n, note, note_len));
     TRY(checkpoint_parse(&at, n.text, n.text_len));
-    err e = chain_follow(&a->chain, a->store, tail, NULL);
-    /* To the enclave, absent means that there are no witnesses. */
-    if (e.code == E_ABSENT) FAIL(E_STATE, "the log's chain of segments from %s back is not whole: nothing can be proved to witnesses", tail);
-    TRY(e);
+    TRY(anchors_follow(a, tail));
     TRY(leaves_tree(&tree, &a->chain.leaves, a->chain.leaves.size));
     tlog_root(root, &tree);
     if (at.size != tree.size || memcmp(at.root, root, sizeof root) != 0)

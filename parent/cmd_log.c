@@ -1,113 +1,47 @@
-/* cmd_log.c - `holdfast log requests`: what the service was asked, and what it said, from its own state. */
-#include <stdio.h>
-#include <stdlib.h>
+/* cmd_log.c - `holdfast log`: what the service did, and whether it was allowed to. */
 #include <string.h>
-#include <time.h>
 
 #include "parent/ask.h"
+#include "parent/cmd_log.h"
 #include "parent/say.h"
-
-enum { LIST_S = 60 };
-
-/* UTC, @SECONDS, or so long before now: 90s, 15m, 2h, 7d. */
-static bool read_since(long long *out, const char *text)
-{
-    static const struct { char unit; long long seconds; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-    struct tm at = { 0 };
-    const bool unix_time = text[0] == '@';
-    const char *digits = unix_time ? text + 1 : text, *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &at);
-    if (end && !*end) {
-        *out = (long long)timegm(&at);
-        return *out >= 0;
-    }
-    const size_t n = strspn(digits, "0123456789");
-    if (n == 0 || n > 15) return false;
-    *out = strtoll(digits, NULL, 10);
-    if (unix_time) return !digits[n];
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (digits[n] != units[i].unit || digits[n + 1]) continue;
-        if (*out > 1000000000 / units[i].seconds) return false;
-        *out = (long long)time(NULL) - *out * units[i].seconds;
-        return *out >= 0;
-    }
-    return false;
-}
-
-static void put_column(const json_t *row, const char *name, int width, int most)
-{
-    const char *text = json_string_value(json_object_get(row, name));
-    const size_t n = text ? strnlen(text, (size_t)most) : 0;
-    say_text(n ? text : "-", n ? n : 1);
-    for (int i = n ? (int)n : 1; i <= width; i++) putchar(' ');
-}
-
-static void put_row(const json_t *row)
-{
-    const time_t at = (time_t)json_integer_value(json_object_get(row, "time"));
-    const char *text = json_string_value(json_object_get(row, "text"));
-    char when[32] = "-";
-    struct tm utc;
-    if (gmtime_r(&at, &utc)) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    printf("%-20s ", when);
-    put_column(row, "txid", 64, 64);
-    put_column(row, "input", 8, 240);
-    put_column(row, "rules", 12, 32);
-    put_column(row, "request_hash", 16, 16);
-    if (json_integer_value(json_object_get(row, "status")) == 200)
-        printf("%s", json_integer_value(json_object_get(row, "signed")) ? "signed" : "nothing to sign");
-    else say_text(text ? text : "refused", text ? strlen(text) : 7);
-    putchar('\n');
-}
-
-static void show(const json_t *body)
-{
-    size_t i;
-    json_t *row;
-    printf("%-20s %-64s %-8s %-12s %-16s %s\n", "TIME", "TRANSACTION", "INPUT", "RULES", "REQUEST", "VERDICT");
-    json_array_foreach(json_object_get(body, "requests"), i, row) put_row(row);
-    printf("%zu shown, %lld in all\n", json_array_size(json_object_get(body, "requests")), (long long)json_integer_value(json_object_get(body, "total")));
-}
-
-static enum exits run_requests(const struct call *c)
-{
-    JSON body = NULL;
-    unsigned long long limit, before;
-    long long since = 0;
-    char path[128];
-    const char *text = call_value(c, "since");
-    if (!call_number(&limit, c, "limit", 100, 1, 1000) || !call_number(&before, c, "before", 0, 0, INT64_MAX)) return EXIT_USAGE;
-    if (text && !read_since(&since, text))
-        return say_failure(c, EXIT_USAGE, NULL, "For example 2h, 7d, 2026-11-27T12:00:00Z or @1795780800.", "log requests: --since `%.40s` is no time", text);
-    snprintf(path, sizeof path, "/requests?limit=%llu&before=%llu&since=%lld", limit, before, since);
-    enum exits code = call_ask_channel(c, &body, &(struct http_request){ .url = call_url(c), .path = path, .timeout_s = LIST_S });
-    if (code != EXIT_DONE) return code;
-    if (c->json || !json_is_array(json_object_get(body, "requests"))) return call_show(c, &body);
-    show(body);
-    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
-}
 
 static enum exits run_log(const struct call *c)
 {
-    if (strcmp(c->operands[0], "requests") == 0) return run_requests(c);
+    static const struct { const char *name; enum exits (*run)(const struct call *); } parts[] = {
+        { "show", log_show }, { "verify", log_verify }, { "monitor", log_monitor }, { "requests", log_requests },
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(c->operands[0], parts[i].name) == 0) return parts[i].run(c);
     return say_failure(c, EXIT_USAGE, NULL, "`holdfast log --help` lists what there is.", "there is no `log %s`", c->operands[0]);
 }
 
 static const struct option_row options[] = {
-    { "since", "TIME", "not older than: 2h, 7d, 2026-11-27T12:00:00Z (UTC) or @SECONDS" },
-    { "limit", "N", "how many, newest first: 1 to 1000 (default 100)" },
-    { "before", "ROW", "only what came before this row (a row's number is in --json)" },
+    { "store", "NAME", "show, verify: the store: a folder, dir:FOLDER or s3:BUCKET/PREFIX; several behind commas" },
+    { "config", "FILE", "or the configuration of `holdfast run`, which names it" },
+    { "from", "N", "show: from this entry on (default: the newest)" },
+    { "limit", "N", "show, requests: so many, at most (default 100; requests: 1 to 1000, the newest first)" },
+    { "vkey", "VKEY[,VKEY]", "verify, monitor: the log's verifier key, as /status and the attestation tell; one for each epoch" },
+    { "witnesses", "FILE", "verify, monitor: the trust policy whose quorum must have cosigned" },
+    { "cosigned", "FILE", "verify: the checkpoint with its cosignatures, as /log/checkpoint gives it" },
+    { "authorisation", "FILE", "verify: the genesis authorisation that the first policy follows" },
+    { "state", "FILE", "monitor: keeps the newest checkpoint that was seen" },
+    { "interval", "SECONDS", "monitor: look again and again, until something is wrong (default: once)" },
+    { "since", "TIME", "requests: not older than 2h, 7d, 2026-11-27T12:00:00Z (UTC) or @SECONDS" },
+    { "before", "ROW", "requests: only what came before this row (a row's number is in --json)" },
     ASK_OPTIONS, { NULL, NULL, NULL },
 };
 
 const struct command log_command = {
     .name = "log",
-    .operands = "requests",
+    .operands = "show|verify [FILE]|monitor|requests",
     .operands_least = 1,
-    .operands_most = 1,
-    .summary = "List what the service was asked and how it decided.",
+    .operands_most = 2,
+    .summary = "Read the service's log, judge the life that it tells, watch that it only grows; list requests.",
     .options = options,
     .run = run_log,
-    .details = "For each request: the transaction, the inputs signed (or the one that a refusal blames), the rule set, the verdict, the time,\n"
-               "and the hash of the request (whole with --json). It is the state database's, and so survives restarts.\n"
-               "Exit code 0: done. 1: refused. 2: wrong usage. 3: not reached. 4: it failed inside the service.",
+    .details = "show prints entries; with --json also as they are, which `verify FILE` reads. verify needs nobody: it checks every segment, hash and\n"
+               "signature, and judges each start, upgrade and rollback by the documents in the log as of their time. FILE (or --store) has all entries;\n"
+               "with --cosigned they are compared with a checkpoint. monitor compares what the service shows with what it showed before. requests\n"
+               "lists what the service was asked and how it decided, from its own state.\n"
+               "Exit code 0: good. 1: not, or refused. 2: wrong usage. 3: not reached. 4: the service failed.",
 };

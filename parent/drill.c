@@ -193,6 +193,8 @@ static enum exits wait_serving(struct running *r)
         JSON status = ask(r, "/status", NULL, ASK_S);
         const char *phase = json_string_value(json_object_get(status, "phase"));
         if (phase && strcmp(phase, "serving") == 0) return EXIT_DONE;
+        /* All is restored; where witnesses have to cosign a start, they are not asked to cosign this one. */
+        if (phase && strcmp(phase, "witnessing") == 0) return EXIT_DONE;
         if (phase && strcmp(phase, "awaiting-setup") == 0)
             return say_failure(c, EXIT_REFUSED, NULL, "Is another parent at the address its configuration names?", "the scratch enclave found no service to restore");
         if (gone(&r->parent)) return say_failure(c, EXIT_REFUSED, NULL, "The lines above say why.", "the scratch parent ended");

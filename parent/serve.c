@@ -91,7 +91,7 @@ static err serve_witness(int fd, const struct parent_config *conf, uint16_t seq,
     const struct store_conf stores = parent_stores(conf);
     TRY(store_open(&store, &stores, false));
     TRY(anchors_open(&anchors, store, conf));
-    session_open_witness(&session, (struct session_out){ send_frame, &fd }, (struct session_anchor){ anchors_ask, &anchors });
+    session_open_witness(&session, (struct session_out){ send_frame, &fd }, (struct session_anchor){ anchors_ask, anchors_read, anchors_prove, &anchors });
     return serve_session(fd, &session, conf, seq, stop);
 }
 

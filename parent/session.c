@@ -1,4 +1,4 @@
-/* session.c - the rules of a STORE connection, and the one of a WITNESS connection.
+/* session.c - the rules of a STORE connection, and those of a WITNESS connection.
  *
  * The peer is the enclave if all is well and anybody otherwise. It gets to hold one unfinished object
  * and one buffer of ours, both of sizes that we chose. */
@@ -244,6 +244,34 @@ static err on_anchor(struct session *s, const struct msg *m)
     return e.code ? answer_error(s, m, e) : answer(s, m, LINK_ANCHORED, body, n);
 }
 
+static err on_log_read(struct session *s, const struct msg *m)
+{
+    BYTES body = NULL;
+    char name[LINK_NAME_MAX + 1];
+    size_t n = 0;
+    struct rd r = rd_of(m->body, m->len);
+    const uint64_t from = rd_u64(&r);
+    const uint32_t limit = rd_u32(&r);
+    TRY(read_last_name(name, &r));
+    if (limit == 0 || limit > LINK_ENTRIES) FAIL(E_FORMAT, "%u entries of the log asked for", limit);
+    err e = s->anchor.read(s->anchor.self, &body, &n, from, limit, name);
+    return e.code ? answer_error(s, m, e) : answer(s, m, LINK_LOG_ENTRIES, body, n);
+}
+
+static err on_log_prove(struct session *s, const struct msg *m)
+{
+    uint8_t body[LINK_PROOF_MAX];
+    char name[LINK_NAME_MAX + 1];
+    size_t n = 0;
+    struct rd r = rd_of(m->body, m->len);
+    const uint8_t what = rd_u8(&r);
+    const uint64_t old = rd_u64(&r), size = rd_u64(&r);
+    TRY(read_last_name(name, &r));
+    if (what >= LINK_PROVES) FAIL(E_FORMAT, "a proof of no kind asked for");
+    err e = s->anchor.prove(s->anchor.self, body, &n, what, old, size, name);
+    return e.code ? answer_error(s, m, e) : answer(s, m, LINK_LOG_PROOF, body, n);
+}
+
 /* What may be asked on which connection, how long it may be, and whether inside a put or outside. */
 static const struct rule { uint16_t type, purpose; uint32_t min, max; bool in_put; err (*on)(struct session *, const struct msg *); } rules[] = {
     { LINK_HEAD_GET, LINK_STORE, 0, 0, false, on_head_get },
@@ -254,6 +282,8 @@ static const struct rule { uint16_t type, purpose; uint32_t min, max; bool in_pu
     { LINK_GET, LINK_STORE, 4, 4 + LINK_NAME_MAX, false, on_get },
     { LINK_LIST, LINK_STORE, 0, 0, false, on_list },
     { LINK_ANCHOR, LINK_WITNESS, 12, 12 + LINK_NOTE_MAX + LINK_NAME_MAX, false, on_anchor },
+    { LINK_LOG_READ, LINK_WITNESS, 16, 16 + LINK_NAME_MAX, false, on_log_read },
+    { LINK_LOG_PROVE, LINK_WITNESS, 21, 21 + LINK_NAME_MAX, false, on_log_prove },
 };
 
 static err run_rule(struct session *s, const struct msg *m)

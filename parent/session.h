@@ -22,9 +22,14 @@ err hello_parse(struct hello *out, const struct msg *m);
 /* Where answers go: sends one frame, or fails and so ends the session. */
 struct session_out { err (*send)(void *self, uint16_t type, uint16_t seq, const void *body, size_t n); void *self; };
 
-/* Takes a checkpoint to the witnesses: writes a LINK_ANCHORED's body of out[0..*n). Fails with what the enclave is to be told; the session goes on. */
+/* What a WITNESS connection asks for. Each fails with what the enclave is to be told; the session goes on.
+ * Takes a checkpoint to the witnesses: writes a LINK_ANCHORED's body of out[0..*n). */
 struct session_anchor {
     err (*ask)(void *self, uint8_t out[static LINK_ANCHORED_MAX], size_t *n, const char *note, size_t note_len, const char *tail, uint32_t deadline_ms);
+    /* Entries of the log: a LINK_LOG_ENTRIES' body of (*out)[0..*n), for free(). `limit` is 1 to LINK_ENTRIES. */
+    err (*read)(void *self, uint8_t **out, size_t *n, uint64_t from, uint32_t limit, const char *tail);
+    /* A proof about it: a LINK_LOG_PROOF's body of out[0..*n). `what` is a LINK_PROVE_*; `old` is an index where an entry is meant. */
+    err (*prove)(void *self, uint8_t out[static LINK_PROOF_MAX], size_t *n, uint8_t what, uint64_t old, uint64_t size, const char *tail);
     void *self;
 };
 

@@ -212,9 +212,119 @@ START_TEST(nobody_answers_in_time)
 }
 END_TEST
 
+/* ---- entries and proofs ---- */
+
+static err read_log(struct rig *r, struct msg *m, uint64_t from, uint32_t limit, const char *tail)
+{
+    static uint8_t room[LINK_ENTRIES_MAX];
+    uint8_t body[128];
+    struct wr w = wr_of(body, sizeof body);
+    wr_u64(&w, from);
+    wr_u32(&w, limit);
+    wr_var(&w, tail, strlen(tail));
+    return msg_call(r->ours, LINK_LOG_READ, body, w.len, LINK_LOG_ENTRIES, m, room, sizeof room, WAIT_MS);
+}
+
+static err prove(struct rig *r, struct tlog_path *out, uint8_t what, uint64_t old, uint64_t size, const char *tail)
+{
+    uint8_t body[128], room[LINK_PROOF_MAX];
+    struct wr w = wr_of(body, sizeof body);
+    struct msg m;
+    wr_u8(&w, what);
+    wr_u64(&w, old);
+    wr_u64(&w, size);
+    wr_var(&w, tail, strlen(tail));
+    TRY(msg_call(r->ours, LINK_LOG_PROVE, body, w.len, LINK_LOG_PROOF, &m, room, sizeof room, WAIT_MS));
+    struct rd p = rd_of(m.body, m.len);
+    out->n = rd_u32(&p);
+    ck_assert_uint_le(out->n, TLOG_PATH_MAX);
+    rd_copy(&p, out->hash, out->n * TLOG_HASH);
+    return rd_end(&p, "LINK_LOG_PROOF");
+}
+
+/* Entries "from", "from + 1", ...: the numbers that the log's rig gives them. */
+static void expect_entries(const struct msg *m, uint64_t from, uint32_t count)
+{
+    struct rd in = rd_of(m->body, m->len);
+    ck_assert_uint_eq(rd_u32(&in), count);
+    for (uint64_t i = from; i < from + count; i++) {
+        char want[24];
+        size_t n = 0;
+        const uint8_t *p = rd_var(&in, 24, &n);
+        ck_assert_uint_eq(n, (size_t)snprintf(want, sizeof want, "%" PRIu64, i));
+        ck_assert_mem_eq(p, want, n);
+    }
+    ASSERT_OK(rd_end(&in, "entries"));
+}
+
+START_TEST(entries_are_given)
+{
+    static struct rig r = { .fakes = { { .mood = FAKE_DEAD }, { .mood = FAKE_DEAD }, { .mood = FAKE_DEAD } } };
+    static const struct { uint64_t from; uint32_t limit, count; } rows[] = {
+        { 0, 1, 1 }, { 0, 1000, 260 }, { 255, 1, 1 }, { 255, 2, 2 }, { 256, 1, 1 }, { 250, 9, 9 }, { 259, 1000, 1 }, { 260, 1000, 0 }, { UINT64_MAX, 1000, 0 },
+    };
+    struct msg m;
+    rig_open(&r, false);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ASSERT_OK(read_log(&r, &m, rows[i].from, rows[i].limit, r.tail.name));
+        expect_entries(&m, rows[i].from, rows[i].count);
+    }
+    /* the log goes on under a new tail */
+    const struct made longer = case_segment(r.store, &r.tail, 300 - 260, 1, NULL);
+    ASSERT_OK(read_log(&r, &m, 258, 4, longer.name));
+    expect_entries(&m, 258, 4);
+    ASSERT_CODE(read_log(&r, &m, 0, 1, "log-0000000000000100-ffffffffffffffff"), E_STATE);
+    ASSERT_CODE(read_log(&r, &m, 0, 1, "record-0000000000000100"), E_FORMAT);
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(entries_that_change_or_go)
+{
+    static struct rig r = { .fakes = { { .mood = FAKE_DEAD }, { .mood = FAKE_DEAD }, { .mood = FAKE_DEAD } } };
+    struct msg m;
+    rig_open(&r, false);
+    const struct made first = case_segment(r.store, NULL, 256, 9, NULL), second = case_segment(r.store, &first, 4, 9, NULL);
+    ASSERT_OK(read_log(&r, &m, 0, 1, second.name));
+    case_remove(r.store, first.name);
+    ASSERT_CODE(read_log(&r, &m, 0, 1, second.name), E_STATE);
+    ASSERT_OK(read_log(&r, &m, 256, 1, second.name));
+    case_put(r.store, first.name, "another", 7);
+    ck_assert_int_ne(read_log(&r, &m, 0, 1, second.name).code, E_OK);
+    ASSERT_OK(read_log(&r, &m, 0, 1, r.tail.name));
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(proofs_are_given)
+{
+    static struct rig r = { .fakes = { { .mood = FAKE_DEAD }, { .mood = FAKE_DEAD }, { .mood = FAKE_DEAD } } };
+    struct tlog_path p;
+    rig_open(&r, false);
+    const struct checkpoint all = case_tree(ORIGIN, 260);
+    for (uint64_t old = 0; old <= 260; old += 13) {
+        const struct checkpoint before = case_tree(ORIGIN, old);
+        uint8_t leaf[TLOG_HASH];
+        char text[24];
+        ASSERT_OK(prove(&r, &p, LINK_PROVE_GROWTH, old, 260, r.tail.name));
+        ASSERT_OK(tlog_check_growth(&p, old, before.root, 260, all.root));
+        if (old == 260) break;
+        tlog_leaf(leaf, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, old));
+        ASSERT_OK(prove(&r, &p, LINK_PROVE_ENTRY, old, 260, r.tail.name));
+        ASSERT_OK(tlog_check_entry(&p, leaf, old, 260, all.root));
+    }
+    ASSERT_CODE(prove(&r, &p, LINK_PROVE_GROWTH, 0, 261, r.tail.name), E_STATE);
+    ASSERT_CODE(prove(&r, &p, LINK_PROVE_GROWTH, 10, 9, r.tail.name), E_STATE);
+    ASSERT_CODE(prove(&r, &p, LINK_PROVE_ENTRY, 9, 9, r.tail.name), E_STATE);
+    ASSERT_CODE(prove(&r, &p, LINK_PROVE_ENTRY, 9, UINT64_MAX, r.tail.name), E_STATE);
+    rig_close(&r);
+}
+END_TEST
+
 static Suite *suite(void)
 {
-    return CHECK_SUITE("parent_anchors", from_the_enclave_to_the_witnesses, what_cannot_be_proved_is_not_asked, no_witnesses_are_configured, nobody_answers_in_time);
+    return CHECK_SUITE("parent_anchors", from_the_enclave_to_the_witnesses, what_cannot_be_proved_is_not_asked, no_witnesses_are_configured, nobody_answers_in_time,
+                       entries_are_given, entries_that_change_or_go, proofs_are_given);
 }
 
 CHECK_MAIN(suite)

@@ -11,28 +11,11 @@
 #include "diskcrypt/store.h"
 #include "parent/serve.h"
 #include "parent/session.h"
+#include "tests/session_case.h"
 #include "tests/support/check_main.h"
 #include "tests/support/child.h"
 
 /* ---- frame by frame ---- */
-
-enum { FRAMES = 16 };
-struct sent { unsigned count; uint16_t type[FRAMES], seq[FRAMES]; size_t len[FRAMES]; uint8_t body[FRAMES][64]; err fails; };
-
-static err keep_frame(void *self, uint16_t type, uint16_t seq, const void *body, size_t n)
-{
-    struct sent *s = self;
-    if (s->fails.code) return s->fails;
-    ck_assert_uint_lt(s->count, FRAMES);
-    s->type[s->count] = type;
-    s->seq[s->count] = seq;
-    s->len[s->count] = n;
-    if (n) memcpy(s->body[s->count], body, n < 64 ? n : 64);
-    s->count++;
-    return OK;
-}
-
-struct rig { struct store_backend *store; struct session session; struct sent sent; };
 
 static void rig_open(struct rig *r, uint64_t max_object)
 {
@@ -47,18 +30,6 @@ static void rig_close(struct rig *r)
     store_backend_close(&r->store);
 }
 #define RIG __attribute__((cleanup(rig_close))) struct rig
-
-static err frame(struct rig *r, uint16_t type, const void *body, size_t n)
-{
-    /* Exactly the bytes, on the heap: a sanitizer sees any read beyond them. */
-    uint8_t *copy = malloc(n ? n : 1);
-    if (n) memcpy(copy, body, n);
-    struct msg m = { .type = type, .seq = 77, .len = (uint32_t)n, .body = copy };
-    r->sent.count = 0;
-    err e = session_on(&r->session, &m);
-    free(copy);
-    return e;
-}
 
 static err name_frame(struct rig *r, uint16_t type, const char *name)
 {
@@ -83,16 +54,6 @@ static err head_frame(struct rig *r, const char *expected, const char *next)
     wr_var(&w, expected, strlen(expected));
     wr_var(&w, next, strlen(next));
     return frame(r, LINK_HEAD_PUT, body, w.len);
-}
-
-static bool said(const struct rig *r, uint16_t type)
-{
-    return r->sent.count == 1 && r->sent.type[0] == type && r->sent.seq[0] == 77;
-}
-
-static bool said_error(const struct rig *r, enum err_code code)
-{
-    return said(r, MSG_ERROR) && r->sent.len[0] == 1 && r->sent.body[0][0] == code;
 }
 
 START_TEST(orderly)
@@ -163,7 +124,6 @@ START_TEST(failing_puts)
 END_TEST
 
 /* What breaks the rules ends the session, with a word about it. */
-struct bad { uint16_t type; size_t len; const char *body; bool in_put; enum err_code code; };
 static const struct bad bads[] = {
     { LINK_HELLO, 4, "\1\0\1\0", false, E_FORMAT }, { LINK_READY, 0, "", false, E_FORMAT }, { 0, 0, "", false, E_FORMAT },
     { 0x7777, 3, "abc", false, E_FORMAT }, { LINK_HEAD, 5, "\0\0\0\0\0", false, E_FORMAT }, { LINK_DONE, 0, "", false, E_FORMAT },
@@ -260,74 +220,6 @@ START_TEST(names)
 {
     ck_assert(link_name_ok("g0000000000000001-0a1b2c3d.pack", 31) && link_name_ok("0", 1));
     ck_assert(!link_name_ok("", 0) && !link_name_ok(".", 1) && !link_name_ok("-x", 2) && !link_name_ok("a_b", 3) && !link_name_ok("a\0b", 3));
-}
-END_TEST
-
-/* ---- a WITNESS connection ---- */
-
-struct asked { unsigned count; err fails; char note[16], tail[LINK_NAME_MAX + 1]; uint32_t deadline; };
-
-static err keep_ask(void *self, uint8_t out[static LINK_ANCHORED_MAX], size_t *n, const char *note, size_t note_len, const char *tail, uint32_t deadline_ms)
-{
-    struct asked *a = self;
-    a->count++;
-    snprintf(a->note, sizeof a->note, "%.*s", (int)note_len, note);
-    snprintf(a->tail, sizeof a->tail, "%s", tail);
-    a->deadline = deadline_ms;
-    memset(out, 7, 12);
-    *n = 12;
-    return a->fails;
-}
-
-START_TEST(witness_connection)
-{
-    struct asked a = { 0 };
-    struct rig r = { 0 };
-    uint8_t body[128];
-    struct wr w = wr_of(body, sizeof body);
-    session_open_witness(&r.session, (struct session_out){ keep_frame, &r.sent }, (struct session_anchor){ keep_ask, &a });
-    wr_u32(&w, 1234);
-    wr_var(&w, "a note", 6);
-    wr_var(&w, "log-1", 5);
-    ASSERT_OK(frame(&r, LINK_ANCHOR, body, w.len));
-    ck_assert(said(&r, LINK_ANCHORED) && r.sent.len[0] == 12 && r.sent.body[0][0] == 7);
-    ck_assert_str_eq(a.note, "a note");
-    ck_assert_str_eq(a.tail, "log-1");
-    ck_assert_uint_eq(a.deadline, 1234);
-    /* what merely fails is told, and the connection goes on */
-    a.fails = (err){ E_ABSENT };
-    ASSERT_OK(frame(&r, LINK_ANCHOR, body, w.len));
-    ck_assert(said_error(&r, E_ABSENT));
-    a.fails = OK;
-    ASSERT_OK(frame(&r, LINK_ANCHOR, body, w.len));
-    ck_assert(said(&r, LINK_ANCHORED) && a.count == 3);
-    r.sent.fails = (err){ E_TIMEOUT };
-    ASSERT_CODE(frame(&r, LINK_ANCHOR, body, w.len), E_TIMEOUT);
-    session_close(&r.session);
-}
-END_TEST
-
-static const struct bad witness_bads[] = {
-    { LINK_HEAD_GET, 0, "", false, E_STATE }, { LINK_PUT, 5, "\1\0\0\0a", false, E_STATE }, { LINK_DATA, 1, "x", false, E_STATE },
-    { LINK_HEAD_PUT, 9, "\0\0\0\0\1\0\0\0x", false, E_STATE }, { LINK_LIST, 0, "", false, E_STATE }, { LINK_HELLO, 4, "\1\0\3\0", false, E_FORMAT },
-    { LINK_ANCHORED, 12, "\0\0\0\0\0\0\0\0\0\0\0\0", false, E_FORMAT }, { LINK_ANCHOR, 0, "", false, E_FORMAT },
-    { LINK_ANCHOR, 12, "\0\0\0\0\0\0\0\0\0\0\0\0", false, E_FORMAT },                 /* no name */
-    { LINK_ANCHOR, 13, "\0\0\0\0\0\0\0\0\1\0\0\0A", false, E_FORMAT }, { LINK_ANCHOR, 14, "\0\0\0\0\0\0\0\0\1\0\0\0ab", false, E_FORMAT },
-    { LINK_ANCHOR, 13, "\0\0\0\0\1\0\1\0\1\0\0\0a", false, E_FORMAT },               /* a longer note than there is, or may be */
-};
-
-START_TEST(witness_rule_breakers)
-{
-    for (size_t i = 0; i < sizeof witness_bads / sizeof *witness_bads; i++) {
-        struct asked a = { 0 };
-        struct rig r = { 0 };
-        session_open_witness(&r.session, (struct session_out){ keep_frame, &r.sent }, (struct session_anchor){ keep_ask, &a });
-        err e = frame(&r, witness_bads[i].type, witness_bads[i].body, witness_bads[i].len);
-        ck_assert_msg(e.code == witness_bads[i].code, "row %zu: %s", i, err_text(e.code));
-        ck_assert_msg(said_error(&r, witness_bads[i].code), "row %zu: no word of it", i);
-        ck_assert_uint_eq(a.count, 0);
-        session_close(&r.session);
-    }
 }
 END_TEST
 
@@ -443,8 +335,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return CHECK_SUITE("parent_session", orderly, failing_puts, rule_breakers, over_long_frames, deaf_peer, hellos, names, witness_connection, witness_rule_breakers,
-                       enclaves_client, way_out_refused);
+    return CHECK_SUITE("parent_session", orderly, failing_puts, rule_breakers, over_long_frames, deaf_peer, hellos, names, enclaves_client, way_out_refused);
 }
 
 CHECK_MAIN(suite)

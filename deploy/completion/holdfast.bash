@@ -11,7 +11,8 @@ _holdfast()
     fi
     case $before in
         show | check) if [[ $command = @(policy|release|veto|permit|genesis) ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi ;;
-        --config | --psbt | --tree | --document | --image | --statement | --announcement | --kernel | --ramdisk | --certificate | --evidence) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        verify) if [ "$command" = log ]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi ;;
+        --config | --psbt | --tree | --document | --image | --statement | --announcement | --kernel | --ramdisk | --certificate | --evidence | --witnesses | --cosigned | --authorisation | --state) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --store | --dir | copy | import) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --keys | --veto-keys | --previous | --genesis | --policy | --release | --founders | --sig | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --profile) mapfile -t COMPREPLY < <(compgen -W 'reproducible-key confidential-script-1 confidential-script-2 holdfast-1' -- "$current"); return ;;
@@ -22,7 +23,7 @@ _holdfast()
         --key)
             if [[ $command = @(policy|release|veto|permit|genesis) ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); fi
             return ;;
-        --blockhash | --max-weight | --limit | --public-key | --script | --internal-key | --since | --before | --backup-root | --backup-csv | --backup-key | --size | --wait | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect | --service | --threshold | --veto-threshold | --delay | --emergency-threshold | --emergency-delay | --revoke | --valid | --not-before | --pcr1 | --pcr2 | --pcr8 | --sequence | --label | --commit | --min-generation | --last-sequence | --generation | --vetoed | --log-size | --head | --key-arn | --founders-threshold) return ;;
+        --blockhash | --max-weight | --limit | --public-key | --script | --backup-root | --backup-csv | --backup-key | --size | --wait | --pcr | --max-age | --at | --nonce | --cmdline | --accept | --pcr0 | --account | --name | --log | --origin | --listen | --keep-last | --keep-daily | --keep-weekly | --keep-monthly | --protect | --service | --threshold | --veto-threshold | --delay | --emergency-threshold | --emergency-delay | --revoke | --valid | --not-before | --pcr1 | --pcr2 | --pcr8 | --sequence | --label | --commit | --min-generation | --last-sequence | --generation | --vetoed | --log-size | --head | --key-arn | --founders-threshold | --from | --vkey | --interval | --internal-key | --since | --before) return ;;
         --region) mapfile -t COMPREPLY < <(compgen -W 'us-east-1 us-west-2 eu-central-1 eu-west-1' -- "$current"); return ;;
         --root) [ "$command" != address ] && mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
@@ -33,7 +34,7 @@ _holdfast()
         sign) words="--psbt --finalize --dry-run --trace $ask" ;;
         setup) words="--key --blockhash --max-weight --accept --headers --network --anchor $ask" ;;
         requests) words="--limit $ask" ;;
-        log) words="requests --since --limit --before $ask" ;;
+        log) words="show verify monitor requests --store --config --from --limit --vkey --witnesses --cosigned --authorisation --state --interval --since --before $ask" ;;
         backups) words='--store --config' ;;
         backup) words='verify prune copy import drill --drill-config --start --at --wait --scratch --store --config --keep-last --keep-daily --keep-weekly --keep-monthly --protect --dry-run --deep --url --compare' ;;
         restore) words='--at --store --config' ;;

@@ -55,6 +55,25 @@ static err ask(void *self, uint8_t out[static LINK_ANCHORED_MAX], size_t *n, con
     return OK;
 }
 
+static err give(void *self, uint8_t **out, size_t *n, uint64_t from, uint32_t limit, const char *tail)
+{
+    (void)self;
+    MUST(limit > 0 && limit <= LINK_ENTRIES && link_name_ok(tail, strlen(tail)));
+    fuzz_reached("link.log_read");
+    *n = 4;
+    return from % 2 ? (err){ E_STATE } : mem_new(out, *n);
+}
+
+static err prove(void *self, uint8_t out[static LINK_PROOF_MAX], size_t *n, uint8_t what, uint64_t old, uint64_t size, const char *tail)
+{
+    (void)self;
+    MUST(what < LINK_PROVES && link_name_ok(tail, strlen(tail)));
+    fuzz_reached("link.log_prove");
+    memset(out, 0, LINK_PROOF_MAX);
+    *n = LINK_PROOF_MAX;
+    return old > size ? (err){ E_STATE } : OK;
+}
+
 static void way_out(const struct hello *h)
 {
     static struct allow allow;
@@ -81,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (h.purpose == LINK_WITNESS) {
         struct session w;
-        session_open_witness(&w, (struct session_out){ take, &seen }, (struct session_anchor){ ask, NULL });
+        session_open_witness(&w, (struct session_out){ take, &seen }, (struct session_anchor){ ask, give, prove, NULL });
         while (next(&m, &r) && session_on(&w, &m).code == E_OK) continue;
         session_close(&w);
         return 0;

@@ -1,7 +1,8 @@
 """Seeds of parent's fuzz targets."""
 import struct
 
-(HELLO, READY, HEAD_GET, HEAD, HEAD_PUT, PUT, DATA, PUT_END, GET, GET_END, LIST, LISTED, DONE, ANCHOR, ANCHORED) = range(0x100, 0x10f)
+(HELLO, READY, HEAD_GET, HEAD, HEAD_PUT, PUT, DATA, PUT_END, GET, GET_END, LIST, LISTED, DONE, ANCHOR, ANCHORED,
+ LOG_READ, LOG_ENTRIES, LOG_PROVE, LOG_PROOF) = range(0x100, 0x113)
 
 
 def frame(kind, body=b"", seq=1, length=None):
@@ -34,6 +35,10 @@ def link():
     yield witness + anchor * 2
     yield witness + anchor + frame(HEAD_GET)
     yield store + anchor
+    name = var(b"log-0000000000000000-0123456789abcdef")
+    yield witness + b"".join(frame(LOG_READ, struct.pack("<QI", n, limit) + name) for n, limit in ((0, 1), (2 ** 64 - 2, 1000), (1, 7), (0, 0)))
+    yield witness + b"".join(frame(LOG_PROVE, struct.pack("<BQQ", what, old, size) + name) for what, old, size in ((0, 0, 9), (1, 8, 9), (1, 9, 8), (2, 0, 1)))
+    yield witness + frame(LOG_READ, struct.pack("<QI", 0, 1001) + name)
     yield frame(LIST)
 
 

@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "keystore": ["core"], "diskcrypt": ["core"], "signer": ["core"], "policy": ["core"],
     "daemon": ["core", "keystore", "diskcrypt", "signer", "policy"],
     "parent": ["core", "signer/headers.h", "diskcrypt/manifest.h", "diskcrypt/chunk.h", "keystore/announce.h", "keystore/attest.h", "keystore/cose.h",
-               "keystore/eif.h", "keystore/pem.h", "policy/document.h", "policy/judge.h", "policy/maintainer.h", "policy/nostr.h", "policy/sshsig.h", "policy/statement.h", "policy/checkpoint.h", "policy/cosign.h", "policy/log.h", "policy/note.h", "policy/tail.h", "policy/witness.h", "policy/witnesses.h", "keystore/channel.h",
+               "keystore/eif.h", "keystore/nitro_root.h", "keystore/pem.h", "policy/document.h", "policy/entry.h", "policy/judge.h", "policy/maintainer.h", "policy/nostr.h", "policy/sshsig.h", "policy/statement.h", "policy/checkpoint.h", "policy/cosign.h", "policy/log.h", "policy/note.h", "policy/tail.h", "policy/witness.h", "policy/witnesses.h", "keystore/channel.h",
                "keystore/key_evidence.h", "keystore/key_policy.h", "keystore/key_finding.h", "signer/address.h", "signer/child.h", "signer/rules.h", "signer/taproot.h", "signer/ec.h", "signer/tx.h"],
     "sim": ["core", "keystore/attest.h", "keystore/cose.h", "keystore/nsm_codec.h", "keystore/arn.h", "keystore/sigv4.h",
             "keystore/cbor.h"],

@@ -150,10 +150,12 @@ listen = {o['web']}
 link = unix:{self.path('link.sock')}
 wait = 10s
 [kms]
+{'key = ' + o['kms_key'] if o.get('kms_key') else ''}
 ca = {self.path('sim', 'ca.pem')}
 credentials = {o['credentials']}
 [nsm]
 device = unix:{self.path('nsm.sock')}
+{'root = ' + o['nsm_root'] if o.get('nsm_root') else ''}
 [disk]
 dir = {self.path('disk')}
 size = {o['size']}

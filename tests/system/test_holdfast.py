@@ -190,6 +190,7 @@ class Commands(unittest.TestCase):
                      [*SETUP, "--headers", "/no/such/file"], [*SETUP, "--network", "regtest"], [*SETUP, "--anchor", "1:" + "00" * 32],
                      [*SETUP, "--headers", "-", "--network", "moon"], [*SETUP, "--headers", "-"],
                      ["requests", "--limit", "0"], ["requests", "--limit", "1001"], ["requests", "--limit", "ten"],
+                     ["log"], ["log", "nothing"], ["log", "show", "x"], ["log", "show", "--limit", "0"], ["log", "monitor"], ["log", "verify"],
                      ["run"], ["run", "--config", "/no/such/file"], ["backups"], ["backups", "--store", "a", "--config", "b"],
                      ["sign", "/no/such/file"], ["sign", "--psbt", "/no/such/file"], ["sign", "--psbt", "-", "-"], ["sign", "--finalize", "-"], ["sign", "--psbt", "-"],
                      ["sign", "--psbt", "-", "--finalize", "--dry-run"], ["sign", "-", "--trace"], ["sign", "-", "--dry-run", "--trace"], ["status", "--url", "ftp://x"],

@@ -5,38 +5,18 @@ import base64
 import json
 import os
 import shutil
-import subprocess
 import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
 import bip341_verify as model
+import merkle
 import rig as r
+from upgrade_rig import Witness, trust_policy
 
 BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
 WITNESSES = 3
-
-
-class Witness:
-    """A maintainer's `holdfast witness`."""
-
-    def __init__(self, rig, n):
-        self.rig, self.name, self.dir = rig, f"w{n}", rig.path(f"witness-{n}")
-        self.port = r.free_port()
-        self.vkey = self.run("init", "--name", f"example.org/{self.name}")["vkey"]
-        self.proc = None
-
-    def run(self, *words):
-        out = subprocess.run([self.rig.program("holdfast"), "witness", *words, "--dir", self.dir, "--json"], capture_output=True, text=True, check=True)
-        return json.loads(out.stdout)
-
-    def start(self):
-        self.proc = self.rig.start(self.name, self.rig.program("holdfast"), "witness", "serve", "--dir", self.dir, "--listen", f"127.0.0.1:{self.port}")
-        self.rig.until(lambda: r.listening(self.port), self.name, self.proc)
-
-    def stop(self):
-        self.proc.stop()
 
 
 class Log(unittest.TestCase):
@@ -45,10 +25,7 @@ class Log(unittest.TestCase):
         self.addCleanup(self.rig.close)
         self.rig.simulator()
         self.witnesses = [Witness(self.rig, n) for n in range(WITNESSES)]
-        policy = "".join(f"witness {w.name} {w.vkey} http://127.0.0.1:{w.port}/\n" for w in self.witnesses)
-        self.rig.options["witness"] = self.rig.path("witnesses")
-        with open(self.rig.path("witnesses"), "w") as f:
-            f.write(policy + "group all 2 " + " ".join(w.name for w in self.witnesses) + "\nquorum all\n")
+        self.rig.options["witness"] = trust_policy(self.rig, self.witnesses)
 
     def serve(self):
         """A service whose witnesses know its log."""
@@ -92,6 +69,8 @@ class Log(unittest.TestCase):
     def test_nothing_is_signed_before_the_quorum(self):
         self.rig.start_parent()
         self.rig.start_enclave()
+        self.log("entries", 404)
+        self.log("proof?old=0&size=0", 404)
         self.assertEqual(self.rig.setup()[0], 200, self.rig.enclave.text())
         status = self.rig.status()
         self.assertEqual((status["phase"], status["log"]["cosigned"]), ("witnessing", 0))
@@ -189,6 +168,76 @@ class Log(unittest.TestCase):
         self.rig.start_enclave(wait=False)
         self.assertGreaterEqual(self.rig.wait_end(60), 64)
         self.assertIn("rollback detected", self.rig.enclave.text())
+
+    def test_a_drill_is_not_cosigned(self):
+        """A copy of the store is restored by a scratch enclave of the same configuration; the service goes on."""
+        self.serve()
+        self.signs()
+        self.assertEqual(self.rig.seal()[0], 200)
+        port = r.free_port()
+        for name in ("enclave", "parent"):
+            with open(self.rig.path(name + ".ini")) as f:
+                text = f.read()
+            for old, new in (("web.sock", "web2.sock"), ("link.sock", "link2.sock"), (self.rig.path("disk"), self.rig.path("disk2")), (f":{self.rig.port}", f":{port}")):
+                text = text.replace(old, new)
+            with open(self.rig.path(name + "2.ini"), "w") as f:
+                f.write(text)
+        with open(self.rig.path("scratch.sh"), "w") as f:
+            f.write(f"#!/bin/sh\nexec {self.rig.program('holdfastd')} --config {self.rig.path('enclave2.ini')}\n")
+        os.chmod(self.rig.path("scratch.sh"), 0o755)
+        done = json.loads(self.rig.holdfast("backup", "drill", "--store", self.rig.store(), "--drill-config", self.rig.path("parent2.ini"), "--start", self.rig.path("scratch.sh"),
+                                            "--scratch", self.rig.dir, "--json").stdout)
+        self.assertEqual((done["restored"], done["requests"]), (True, 1))
+        size = self.rig.status()["log"]["size"]
+        self.assertEqual(self.rig.seal()[0], 200)
+        self.rig.until(lambda: self.rig.status()["log"]["cosigned"] == size + 1, "the seal to be cosigned")
+        self.signs()
+
+    def log(self, path, status=200):
+        code, _, body = self.rig.get("/log/" + path)
+        self.assertEqual(code, status, (path, body))
+        return json.loads(body)
+
+    def checkpoint(self):
+        _, size, root = self.rig.get("/log/checkpoint")[2].decode().split("\n")[:3]
+        return int(size), base64.b64decode(root)
+
+    def test_entries_and_proofs_are_for_everybody_to_check(self):
+        self.serve()
+        first, first_root = self.checkpoint()
+        self.assertEqual(self.rig.seal()[0], 200)
+        self.rig.until(lambda: self.checkpoint()[0] == first + 1, "the seal to be cosigned")
+        size, root = self.checkpoint()
+        got = self.log("entries")
+        entries = [base64.b64decode(e) for e in got["entries"]]
+        self.assertEqual((got["size"], got["from"], len(entries)), (size, 0, size))
+        self.assertEqual(merkle.root(entries), root)
+        self.assertEqual(merkle.root(entries[:first]), first_root)
+        self.assertEqual([e[0] for e in entries], [1, 2, 3, 3])     # genesis, boot, two generations
+        for n in range(size + 1):
+            self.assertEqual(self.log(f"entries?from={n}&limit=2"), {"size": size, "from": n, "entries": got["entries"][n:n + 2]})
+        proof = lambda q: [base64.b64decode(h) for h in self.log("proof?" + q)["hashes"]]
+        for n in range(size + 1):
+            for old in range(n + 1):
+                self.assertEqual(proof(f"old={old}&size={n}"), merkle.proof(old, entries[:n]), (old, n))
+            for index in range(n):
+                self.assertEqual(proof(f"size={n}&index={index}"), merkle.path(index, entries[:n]), (index, n))
+        for bad in ("entries?from=-1", "entries?from=x", "entries?limit=0", "entries?limit=1001", f"entries?from={size + 1}", "proof", "proof?size=2", "proof?old=1",
+                    "proof?old=1&index=1&size=2", "proof?old=2&size=1", f"proof?old=1&size={size + 1}", "proof?index=2&size=2", "proof?old=1&size=99999999999999999999"):
+            self.log(bad, 400)
+        # the parent goes away, and comes again; the enclave's connection to it was of before
+        self.rig.parent.stop()
+        self.rig.start_parent()
+        self.assertEqual(self.log("entries")["entries"], got["entries"])
+        # a segment that is not the one that was signed is not given
+        where = self.rig.store("objects") if os.path.isdir(self.rig.store("objects")) else self.rig.store()
+        tail = max((os.path.join(where, f) for f in os.listdir(where) if f.startswith("log-")), key=os.path.getmtime)
+        os.chmod(tail, 0o600)
+        with open(tail, "r+b") as f:
+            f.truncate(os.path.getsize(tail) - 1)
+        self.assertIn("does not give", self.log("entries", 502)["error"])
+        self.log("proof?old=1&size=2", 502)
+        self.signs()                                   # and nothing else suffers
 
     def test_of_twins_one_goes_on(self):
         self.serve()
