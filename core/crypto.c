@@ -1,10 +1,9 @@
-/* crypto.c - HKDF, HMAC and GCM over libcrypto's EVP.
+/* crypto.c - HKDF and HMAC over libcrypto's EVP, and how libcrypto is started. GCM: gcm.c.
  *
  * libcrypto keeps key schedules on its own heap: outside the arena, but in a
  * process that cannot be dumped, and wiped when freed (crypto_warm_up). */
 #include "core/crypto.h"
 
-#include <limits.h>
 #include <malloc.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -15,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/gcm.h"
 #include "core/mem.h"
 
 /* libcrypto fails here for want of memory or by a fault of its own. Its queue of
@@ -162,91 +162,6 @@ err hkdf_sha256(secret **out, size_t len, const secret *ikm,
     return OK;
 }
 
-struct gcm {
-    EVP_CIPHER_CTX *c;
-};
-
-void gcm_close_key(struct gcm **g)
-{
-    struct gcm *old = *g;
-    *g = NULL;
-    if (!old)
-        return;
-    EVP_CIPHER_CTX_free(old->c);
-    free(old);
-}
-
-static err gcm_of_bytes(struct gcm **out, const uint8_t key[static GCM_KEY])
-{
-    *out = NULL;
-    GCM g = calloc(1, sizeof *g);
-    if (!g)
-        FAIL(E_MEMORY, "no memory for a cipher");
-    EVP_CIPHER *aes = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    g->c = EVP_CIPHER_CTX_new();
-    bool good = aes && g->c && EVP_EncryptInit_ex2(g->c, aes, key, NULL, NULL);
-    EVP_CIPHER_free(aes);
-    if (!good)
-        CRYPTO_FAIL("AES-256-GCM could not be keyed");
-    *out = g;
-    g = NULL;
-    return OK;
-}
-
-err gcm_open_key(struct gcm **out, const secret *key)
-{
-    *out = NULL;
-    if (secret_len(key) != GCM_KEY)
-        FAIL(E_FORMAT, "an AES-256 key of %zu bytes", secret_len(key));
-    return gcm_of_bytes(out, secret_peek(key));
-}
-
-/* Nonce, associated data and bytes; the key stays as it was set. */
-static err gcm_run(EVP_CIPHER_CTX *c, int sealing, uint8_t *out, const uint8_t nonce[static 12],
-                   const void *aad, size_t aad_len, const uint8_t *in, size_t n)
-{
-    if (n > INT_MAX || aad_len > INT_MAX)
-        FAIL(E_LIMIT, "%zu bytes and %zu beside them are too many for one call", n, aad_len);
-    int did = 0;
-    if (!EVP_CipherInit_ex2(c, NULL, NULL, nonce, sealing, NULL))
-        CRYPTO_FAIL("AES-256-GCM refused a nonce");
-    if (aad_len > 0 && !EVP_CipherUpdate(c, NULL, &did, aad, (int)aad_len))
-        CRYPTO_FAIL("AES-256-GCM refused associated data");
-    if (n > 0 && (!EVP_CipherUpdate(c, out, &did, in, (int)n) || did != (int)n))
-        CRYPTO_FAIL("AES-256-GCM failed");
-    return OK;
-}
-
-err gcm_seal(struct gcm *g, uint8_t *out, uint8_t tag[static 16], const uint8_t nonce[static 12],
-             const void *aad, size_t aad_len, const uint8_t *in, size_t n)
-{
-    uint8_t none[16];
-    int did = 0;
-    TRY(gcm_run(g->c, 1, out, nonce, aad, aad_len, in, n));
-    if (!EVP_CipherFinal_ex(g->c, none, &did) ||
-        !EVP_CIPHER_CTX_ctrl(g->c, EVP_CTRL_AEAD_GET_TAG, GCM_TAG, tag))
-        CRYPTO_FAIL("AES-256-GCM gave no tag");
-    return OK;
-}
-
-err gcm_unseal(struct gcm *g, uint8_t *out, const uint8_t tag[static 16], const uint8_t nonce[static 12],
-               const void *aad, size_t aad_len, const uint8_t *in, size_t n)
-{
-    uint8_t none[16], want[GCM_TAG];
-    int did = 0;
-    memcpy(want, tag, sizeof want);
-    err e = gcm_run(g->c, 0, out, nonce, aad, aad_len, in, n);
-    bool good = e.code == E_OK && EVP_CIPHER_CTX_ctrl(g->c, EVP_CTRL_AEAD_SET_TAG, GCM_TAG, want) &&
-                EVP_CipherFinal_ex(g->c, none, &did);
-    if (good)
-        return OK;
-    /* What was opened before the tag was checked must not be used by anyone. */
-    mem_wipe(out, n);
-    ERR_clear_error();
-    TRY(e);
-    FAIL(E_AUTH, "a sealed message of %zu bytes is not authentic", n);
-}
-
 static void pkey_free(EVP_PKEY **k)
 {
     EVP_PKEY_free(*k);
@@ -328,24 +243,6 @@ static err check_hkdf(void)
     return OK;
 }
 
-/* McGrew and Viega, "The Galois/Counter Mode of Operation", test case 14. */
-static err check_gcm(void)
-{
-    static const uint8_t want[16] = { 0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e,
-                                      0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18 };
-    static const uint8_t want_tag[16] = { 0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0,
-                                          0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19 };
-    static const uint8_t zero[32];
-    uint8_t out[16], tag[16];
-    GCM g = NULL;
-    TRY(gcm_of_bytes(&g, zero));
-    TRY(gcm_seal(g, out, tag, zero, NULL, 0, zero, sizeof out));
-    MUST(memcmp(out, want, sizeof want) == 0 && memcmp(tag, want_tag, sizeof tag) == 0);
-    TRY(gcm_unseal(g, out, tag, zero, NULL, 0, out, sizeof out));
-    MUST(memcmp(out, zero, sizeof out) == 0);
-    return OK;
-}
-
 /* FIPS 180-2 appendix B.1, and its kin: the hashes other parts use. */
 static err check_digests(void)
 {
@@ -374,5 +271,5 @@ err crypto_warm_up(void)
     TRY(check_digests());
     TRY(check_hkdf());
     TRY(check_ed25519());
-    return check_gcm();
+    return gcm_warm_up();
 }

@@ -28,7 +28,9 @@ err ed25519_sign(uint8_t out[static 64], const secret *key, const void *message,
 
 /* AES-256-GCM (NIST SP 800-38D), 96-bit nonce, 128-bit tag, for many messages
  * under one key: a key schedule is made once. `in` and `out` may be the same. At most
- * 2^31 - 1 bytes in one call. The caller never uses a nonce twice. Fails: E_LIMIT, E_MEMORY. */
+ * 2^31 - 1 bytes in one call. The caller never uses a nonce twice. By libipsec-mb where the
+ * processor has VAES (the schedule takes 1.2 KiB of the arena), else by libcrypto: the bytes are
+ * the same. Fails: E_LIMIT, E_MEMORY. */
 struct gcm;
 err  gcm_open_key(struct gcm **out, const secret *key);               /* key of 32 bytes */
 void gcm_close_key(struct gcm **g);
@@ -37,6 +39,8 @@ err  gcm_seal(struct gcm *g, uint8_t *out, uint8_t tag[static 16], const uint8_t
 /* Fails: E_AUTH, with `out` zeroed. */
 err  gcm_unseal(struct gcm *g, uint8_t *out, const uint8_t tag[static 16], const uint8_t nonce[static 12],
                 const void *aad, size_t aad_len, const uint8_t *in, size_t n);
+/* Which library it is in this process, since crypto_warm_up(): for the log. */
+const char *gcm_library(void);
 #define GCM __attribute__((cleanup(gcm_close_key))) struct gcm *
 
 #endif

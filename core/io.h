@@ -31,6 +31,9 @@ err fd_connect(int *fd, const char *address, int deadline_ms);
 err fd_listen(int *fd, const char *address, unsigned mode);
 /* Fails: E_TIMEOUT, E_IO (with no descriptor left, at once: the caller must not spin). */
 err fd_accept(int *fd, int listener, int deadline_ms);
+/* Let a MiB be on its way from here, for a stream of large frames: then who sends works while the peer does. A wish, for
+ * unix sockets only (vsock has credits instead, TCP finds out by itself); the kernel grants it up to net.core.wmem_max. */
+void fd_wide(int fd);
 /* Exact reads and writes on a descriptor, with a deadline. A signal neither ends nor
  * stretches them, and no SIGPIPE comes from a socket (from a pipe it does). An end of stream
  * or timeout before the first byte is not logged: between frames both are ordinary.

@@ -142,6 +142,13 @@ static err place_socket(int *fd, const struct place *p)
     return OK;
 }
 
+void fd_wide(int fd)
+{
+    int domain = 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){ sizeof domain }) == 0 && domain == AF_UNIX)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ 1 << 20 }, sizeof(int));
+}
+
 static err connect_until(int fd, const struct place *p, const char *address, int64_t until)
 {
     while (connect(fd, &p->at.any, p->len) != 0) {

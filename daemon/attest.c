@@ -19,14 +19,22 @@ static struct bytes channel_key(const struct keeper *k)
 static err render(char out[static STATEMENT_MAX], size_t *len, const struct keeper *k)
 {
     const struct wire_state *now = &k->shown;
+    _Static_assert(STATEMENT_MAX >= 2048 + RULES_MAX * RULES_JSON, "a statement has room for all rule sets");
+    char rules[RULES_MAX * RULES_JSON + 16] = "";
+    struct wr w = wr_of(rules, sizeof rules - 1);
+    rules_list_json(&w, &now->rules);
+    TRY(wr_end(&w, "rule sets"));
     struct statement s = {
         .build = HOLDFAST_VERSION, .simulated = now->simulated, .name = k->env->config.service_name, .profile = now->profile,
+        .rules = rules,
         .has_service = now->has_service, .epoch = now->epoch, .key_id = now->settings.key_id,
         .limited = now->settings.limited, .max_weight = now->settings.max_weight,
     };
     memcpy(s.service_id, now->service_id, sizeof s.service_id);
     memcpy(s.public_key, now->public_key, sizeof s.public_key);
     memcpy(s.blockhash, now->settings.blockhash, sizeof s.blockhash);
+    s.has_policy = k->has_policy;
+    memcpy(s.policy, k->policy, sizeof s.policy);
     s.has_log = k->log.size != 0;
     s.log_size = k->log.size;
     memcpy(s.log_root, k->log.root, sizeof s.log_root);

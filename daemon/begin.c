@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/keeper.h"
+#include "daemon/papers.h"
 #include "daemon/secure.h"
 #include "keystore/master.h"
 
@@ -52,6 +53,7 @@ static err give_disk_keys(struct keeper *k, const struct keyring *ring, bool fre
     TRY(keyring_child(&seal_key, 32, ring, "seal", ring->epoch));
     TRY(keyring_child(&volume_key, 64, ring, "volume", ring->epoch));
     TRY(keyring_child(&log_key, 32, ring, "log", ring->epoch));
+    TRY(msg_send(k->env->peer[ROLE_DISK], DISK_KEYS, 0, NULL, 0, SIGN_MS));
     TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_OPEN, 0, head, sizeof head, seal_key, SIGN_MS));
     TRY(msg_send_secret(k->env->peer[ROLE_DISK], DISK_VOLUME, 0, NULL, 0, volume_key, SIGN_MS));
     return msg_send_secret(k->env->peer[ROLE_DISK], DISK_LOG_KEY, 0, NULL, 0, log_key, SIGN_MS);
@@ -91,11 +93,43 @@ static err give_disk(struct keeper *k, const struct keyring *ring, bool fresh, c
     return OK;
 }
 
+void keeper_put_rules(struct genesis *g, const struct rule_list *rules)
+{
+    _Static_assert((int)GENESIS_RULES == (int)RULES_MAX && (int)GENESIS_RULE_SET >= (int)RULES_ENCODED, "one bound for rule sets");
+    g->rules = (uint8_t)rules->count;
+    for (size_t i = 0; i < rules->count; i++) {
+        struct wr w = wr_of(g->rule_set[i].bytes, sizeof g->rule_set[i].bytes);
+        rules_write(&w, &rules->set[i]);
+        MUST(!w.full);
+        g->rule_set[i].n = (uint8_t)w.len;
+    }
+}
+
+err keeper_get_rules(struct rule_list *rules, const struct genesis *g)
+{
+    *rules = (struct rule_list){ .count = g->rules };
+    MUST(g->rules <= RULES_MAX);
+    for (size_t i = 0; i < g->rules; i++) {
+        struct rd r = rd_of(g->rule_set[i].bytes, g->rule_set[i].n);
+        rules_read(&r, &rules->set[i]);
+        TRY(rd_end(&r, "a rule set of the genesis document"));
+    }
+    return OK;
+}
+
+static err show_papers(struct keeper *k)
+{
+    PAPERS p = { 0 };
+    TRY(papers_look(&p, k));
+    return keeper_show_papers(k, &p.s);
+}
+
 /* The service is known; it signs when disk says that the witnesses, if there are any, have cosigned this start. One that is quick
  * is waited for, so that who made a service can use it at once. */
 static err begun(struct keeper *k, const struct keyring *ring, const struct genesis *g, const uint8_t public[static 33])
 {
     struct wire_state *s = &k->shown;
+    TRY(keeper_get_rules(&s->rules, g));
     s->has_service = 1;
     memcpy(s->public_key, public, 33);
     memcpy(s->service_id, ring->service_id, 32);
@@ -110,18 +144,41 @@ static err begun(struct keeper *k, const struct keyring *ring, const struct gene
     TRY(secure_service(k->secure, ring));
     TRY(secure_show(k->secure, s));
     TRY(keeper_tell(k, PHASE_WITNESSING));
+    TRY(show_papers(k));
     return keeper_await_anchor(k, ANCHOR_MS);
+}
+
+static err sign_serve(struct keeper *k)
+{
+    uint8_t room[16], rules[WIRE_RULES_MOST];
+    struct wr w = wr_of(rules, sizeof rules);
+    struct msg answer;
+    rules_list_write(&w, &k->shown.rules);
+    TRY(wr_end(&w, "SIGN_SERVE"));
+    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, rules, w.len, SIGN_SERVING, &answer, room, sizeof room, SIGN_MS));
+    k->signing_stopped = false;
+    return OK;
+}
+
+err keeper_sign_again(struct keeper *k, err why)
+{
+    TRY(sign_serve(k));
+    return why;
 }
 
 /* From here on judges are answered. */
 err keeper_on_anchored(void *self, int fd, const struct msg *m, int *pass)
 {
     struct keeper *k = self;
-    uint8_t room[16];
-    struct msg answer;
     (void)fd, (void)m, (void)pass;
-    TRY(msg_call(k->env->peer[ROLE_SIGN], SIGN_SERVE, NULL, 0, SIGN_SERVING, &answer, room, sizeof room, SIGN_MS));
+    TRY(sign_serve(k));
     return keeper_tell(k, PHASE_SERVING);
+}
+
+static void keep_record(struct keeper *k, const uint8_t *p, size_t n)
+{
+    memcpy(k->record, p, n);
+    k->record_len = n;
 }
 
 static err write_record(struct wr *w, const struct keyring *ring, const secret *build_root, const struct genesis *g, const uint8_t public[static 33])
@@ -164,6 +221,7 @@ err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z)
     TRY(give_master(k, public, &ring, g, profile));
     TRY(write_record(&w, &ring, build_root, g, public));
     TRY(give_disk(k, &ring, true, g, no_release, record, w.len));
+    keep_record(k, record, w.len);
     return begun(k, &ring, g, public);
 }
 
@@ -187,6 +245,35 @@ static err open_keyring(struct keeper *k, struct keyring *ring, const struct rec
     return OK;
 }
 
+/* Only the key that the keyring is sealed for opens it: a build with another one has to be granted it. */
+static bool is_of_other_build(const struct daemon_config *c, const struct record *r)
+{
+    return c->kms_key[0] && strcmp(c->kms_key, r->build_arn) != 0;
+}
+
+err keeper_reopen(struct keeper *k, struct keyring *ring, const struct record *r)
+{
+    enum profile profile;
+    uint8_t id[32];
+    TRY(profile_from_text(&profile, r->genesis.profile));
+    TRY(genesis_id(id, &r->genesis));
+    return open_keyring(k, ring, r, id, profile);
+}
+
+err keeper_take_over(struct keeper *k, const struct keyring *ring, const struct record *old, const uint8_t release[static 32], const uint8_t *record, size_t n)
+{
+    enum profile profile;
+    uint8_t public[33];
+    TRY(profile_from_text(&profile, old->genesis.profile));
+    TRY(keeper_bind_service(k, ring->service_id));
+    TRY(keeper_tell(k, PHASE_RESTORING));
+    TRY(give_master(k, public, ring, &old->genesis, profile));
+    if (memcmp(public, old->public_key, 33) != 0) FAIL(E_AUTH, "the public key in the service record is not the master's");
+    TRY(give_disk(k, ring, false, &old->genesis, release, record, n));
+    keep_record(k, record, n);
+    return begun(k, ring, &old->genesis, public);
+}
+
 err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n)
 {
     KEYRING ring = { 0 };
@@ -194,7 +281,9 @@ err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n)
     enum profile profile;
     uint8_t id[32], public[33];
     TRY(record_parse(&r, bytes, n));
-    TRY(record_check(id, &r, k->env->config.service_id, k->env->config.kms_key));
+    const bool other = is_of_other_build(&k->env->config, &r);
+    TRY(record_check(id, &r, k->env->config.service_id, other ? "" : k->env->config.kms_key));
+    if (other) return keeper_announce(k, &r, id);
     TRY(profile_from_text(&profile, r.genesis.profile));
     TRY(keeper_tell(k, PHASE_DERIVING));
     TRY(open_keyring(k, &ring, &r, id, profile));
@@ -203,5 +292,6 @@ err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n)
     TRY(give_master(k, public, &ring, &r.genesis, profile));
     if (memcmp(public, r.public_key, 33) != 0) FAIL(E_AUTH, "the public key in the service record is not the master's");
     TRY(give_disk(k, &ring, false, &r.genesis, r.release, NULL, 0));
+    keep_record(k, bytes, n);
     return begun(k, &ring, &r.genesis, public);
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/conf.h"
+#include "daemon/limits.h"
+#include "signer/rules.h"
 #include "signer/script_limits.h"
 
 enum { CONFIG_PATH = 256, CONFIG_ARN = 256 };
@@ -19,6 +21,8 @@ struct daemon_config {
     char     public_key[67];            /* hex; when set, only a service with this master public key is made or opened */
     char     genesis[8];                /* `open`: the first caller of /setup decides; `closed`: /setup is refused */
     char     profile[32];               /* derivation profile by name                     */
+    char     rules_text[RULES_TEXT];    /* rule sets of a new service, as written ...     */
+    struct rule_list rules;             /* ... and read                                    */
     char     web_listen[CONFIG_PATH];   /* core/io.h address for clients                  */
     uint64_t web_connections;           /* at once, at most                               */
     uint64_t web_timeout;               /* seconds a client may be silent                 */
@@ -29,15 +33,18 @@ struct daemon_config {
     bool     kms_fips;                  /* use the partition's FIPS endpoint              */
     char     kms_ca[CONFIG_PATH];       /* PEM file of the CAs that may vouch for KMS     */
     char     kms_credentials[CONFIG_PATH];  /* `imds`, `env`, or http://HOST[:PORT]/PATH of a container endpoint */
+    char     nsm_root[CONFIG_PATH];     /* PEM of the root of other builds' attestation; empty: AWS Nitro Enclaves G1 */
     char     nsm_device[CONFIG_PATH];   /* /dev/nsm, or unix:PATH of the simulator        */
     char     disk_backend[8];           /* auto, loop, luks                              */
     char     disk_dir[CONFIG_PATH];     /* where the private tmpfs and the disk are mounted */
     uint64_t disk_size;                 /* bytes of a new image                           */
     uint64_t disk_size_max;             /* bytes an image may have or grow to; 0 in the file: as disk_size */
     uint64_t seal_interval;             /* seconds; 0: only when asked and at the end     */
+    char     first_policy[65];          /* `open`, or the hash of the first policy that may be set; empty: none may */
     char     witness_policy[CONFIG_PATH]; /* trust policy file of the witnesses; empty: none */
     uint64_t judges;                    /* 0: one per processor                           */
     struct script_limits limits;        /* of the scripts of one request                 */
+    struct limits spend;                /* [limits]                                      */
     uint64_t uid_base;                  /* role n runs as uid_base + n when started as root */
     char     log_level[8];              /* debug, info, warn, error                       */
 };

@@ -7,19 +7,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/crypto.h"
 #include "core/link.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/loop.h"
 #include "daemon/roles.h"
 #include "diskcrypt/luks_header.h"
+#include "policy/record.h"
 
-enum { STARTING, KNOWN, KEYED, MOUNTED };
 #define IN(state) (1u << (state))
-enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, OPENING_MAX = 8192, FRAME_MAX = 512 << 10 };
+enum { STORE_MS = 60000, INIT_MS = 90000, BOOK_MS = 60000, OPENING_MAX = GENESIS_MAX + 64, FRAME_MAX = 512 << 10 };
 
 err disk_warm_up(struct role_env *env)
 {
+    log_info("AES-256-GCM is by %s on this processor", gcm_library());
     return disk_log_warm_up(env);
 }
 
@@ -37,7 +39,7 @@ uint64_t disk_now_ms(void)
 
 /* ---- the way to the parent's store ---- */
 
-static err connect_once(struct disk *d)
+err disk_connect(struct disk *d)
 {
     FD fd = -1;
     TRY(role_want(d->env, GIVE_PARENT, 0, &fd));
@@ -51,13 +53,13 @@ static err connect_patiently(struct disk *d)
 {
     uint64_t until = disk_now_ms() + d->env->config.parent_wait * 1000;
     for (;;) {
-        err e = connect_once(d);
+        err e = disk_connect(d);
         if (!e.code || disk_now_ms() >= until) return e;
         nanosleep(&(struct timespec){ .tv_nsec = 250 * 1000 * 1000 }, NULL);
     }
 }
 
-static err push_state(struct disk *d)
+err disk_push_state(struct disk *d)
 {
     uint8_t body[128];
     struct wr w = wr_of(body, sizeof body);
@@ -110,6 +112,8 @@ static err write_generation(struct disk *d)
     d->shown.sealed_chunks = r.data / CHUNK_SIZE;
     d->shown.written_chunks = r.written / CHUNK_SIZE;
     d->shown.sealed_ms = disk_now_ms() - before;
+    d->sealed_at_entry = r.log_position;
+    seal_manifest_hash(d->manifest, d->sealer);
     log_info("generation %llu is sealed: %llu bytes in %llu ms", (unsigned long long)r.generation,
              (unsigned long long)r.moved, (unsigned long long)d->shown.sealed_ms);
     return OK;
@@ -118,7 +122,7 @@ static err write_generation(struct disk *d)
 err disk_store_again(struct disk *d)
 {
     if (!d->store_broken) return OK;
-    TRY(connect_once(d));
+    TRY(disk_connect(d));
     seal_use_store(d->sealer, d->store);
     journal_use_store(d->journal, d->store);
     d->store_broken = false;
@@ -141,14 +145,19 @@ static err seal_now(struct disk *d)
     return e;
 }
 
-static err seal_and_tell(struct disk *d, err *result)
+err disk_seal_and_tell(struct disk *d, err *result)
 {
     *result = seal_now(d);
     /* Another enclave moved this service's head: there must be one of us, so it is not us. */
     if (d->displaced) FAIL(E_STATE, "the parent's head is not the one this enclave left: another one runs, or it was changed");
     if (result->code) log_error("this seal failed (%s); the generation before it is still good", err_text(result->code));
-    TRY(push_state(d));
+    TRY(disk_push_state(d));
     return disk_log_tell(d);
+}
+
+err disk_first_seal(struct disk *d)
+{
+    return seal_now(d);
 }
 
 static err tick(void *self, int *timeout_ms)
@@ -159,9 +168,9 @@ static err tick(void *self, int *timeout_ms)
     if (d->state != MOUNTED) return OK;
     TRY(disk_read_tick(d, timeout_ms));
     TRY(disk_log_tick(d, timeout_ms));
-    if (!d->env->config.seal_interval || !d->shown.dirty) return OK;
+    if (!d->env->config.seal_interval || !d->shown.dirty || disk_keeps_still(d)) return OK;
     uint64_t now = disk_now_ms();
-    if (now >= d->next_seal_ms) TRY(seal_and_tell(d, &result));
+    if (now >= d->next_seal_ms) TRY(disk_seal_and_tell(d, &result));
     now = disk_now_ms();
     const int left = d->next_seal_ms > now ? (int)(d->next_seal_ms - now) + 1 : 1;
     if (d->shown.dirty && (*timeout_ms < 0 || left < *timeout_ms)) *timeout_ms = left;
@@ -188,6 +197,7 @@ static err open_book(struct disk *d, const struct opening *o, uint64_t *requests
     struct msg m;
     wr_u8(&w, o->fresh);
     wr_bytes(&w, d->service_id, 32);
+    wr_u64(&w, o->boot.time);
     wr_var(&w, o->genesis, o->genesis_len);
     TRY(wr_end(&w, "BOOK_OPEN"));
     TRY(msg_call(d->env->peer[ROLE_BOOK], BOOK_OPEN, body, w.len, BOOK_OPENED, &m, room, sizeof room, BOOK_MS));
@@ -228,6 +238,8 @@ static err restore_disk(struct disk *d)
     d->shown.image_size = r.image_size;
     d->shown.sealed_bytes = r.moved;
     d->shown.sealed_chunks = r.data / CHUNK_SIZE;
+    d->sealed_at_entry = r.log_position;
+    memcpy(d->manifest, d->head.head.manifest_sha256, 32);
     log_info("generation %llu is restored: %llu bytes, all of them authentic", (unsigned long long)r.generation, (unsigned long long)r.moved);
     TRY(disk_volume_restored(d));
     return role_ask_init(d->env, CTL_MOUNT, NULL, 0, NULL, INIT_MS);
@@ -247,7 +259,7 @@ err disk_open(struct disk *d, const struct opening *o, uint64_t *requests)
     if (o->fresh) TRY(seal_now(d));
     TRY(disk_log_booted(d, o));
     d->next_seal_ms = disk_now_ms() + d->env->config.seal_interval * 1000;
-    return push_state(d);
+    return disk_push_state(d);
 }
 
 /* ---- what others may ask ---- */
@@ -266,8 +278,15 @@ static err on_record_get(void *self, int fd, const struct msg *m, int *pass)
     wr_var(&w, d->head.record, d->head.record_len);
     TRY(wr_end(&w, "DISK_RECORD"));
     d->state = KNOWN;
-    loop_first(d->loop, &d->env->peer[ROLE_KEEPER], disk_take_key);
     return msg_send(fd, DISK_RECORD, m->seq, body, w.len, 5000);
+}
+
+static err on_keys(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct disk *d = self;
+    (void)fd, (void)m, (void)pass;
+    loop_first(d->loop, &d->env->peer[ROLE_KEEPER], disk_take_key);
+    return OK;
 }
 
 err disk_take_key(void *self)
@@ -293,11 +312,11 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     size_t n = 0;
     uint64_t requests = 0;
     (void)pass;
-    o.genesis = rd_var(&r, 1024, &o.genesis_len);
-    const uint8_t *record = rd_var(&r, 4096, &n);
+    o.genesis = rd_var(&r, GENESIS_MAX, &o.genesis_len);
+    const uint8_t *record = rd_var(&r, RECORD_MAX, &n);
     wire_get_boot(&r, &o.boot);
     TRY(rd_end(&r, "DISK_GENESIS"));
-    if (d->fresh) {
+    if (n) {
         TRY(mem_new(&d->record, n));
         memcpy(d->record, record, n);
         d->record_len = n;
@@ -311,103 +330,26 @@ static err on_genesis(void *self, int fd, const struct msg *m, int *pass)
     return disk_log_tell(d);
 }
 
-/* Read back what the parent holds, and authenticate it. What it finds is an answer; a store that cannot be
- * asked is an error. */
-static err on_verify(void *self, int fd, const struct msg *m, int *pass)
-{
-    struct disk *d = self;
-    struct seal_report r = { 0 };
-    (void)pass;
-    if (d->state != MOUNTED) return msg_send_error(fd, m, (err){ E_STATE });
-    err e = disk_store_again(d);
-    if (e.code) return msg_send_error(fd, m, e);
-    e = seal_verify(d->sealer, &r);
-    /* A transfer may have stopped in its middle. */
-    d->store_broken = e.code != E_OK;
-    if (e.code == E_CLOSED || e.code == E_TIMEOUT || e.code == E_MEMORY) return msg_send_error(fd, m, e);
-    uint8_t body[32];
-    struct wr w = wr_of(body, sizeof body);
-    wr_u8(&w, (uint8_t)e.code);
-    wr_u64(&w, e.code ? d->shown.generation : r.generation);
-    wr_u64(&w, r.moved);
-    return msg_send(fd, DISK_VERIFIED, m->seq, body, w.len, 5000);
-}
-
-/* What there is is sealed first, so that nothing is lost whatever becomes of this. */
-static err grow(struct disk *d, uint64_t size)
-{
-    uint8_t body[8];
-    struct wr w = wr_of(body, sizeof body);
-    FD fd = -1;
-    err result = OK;
-    TRY(seal_and_tell(d, &result));
-    TRY(result);
-    wr_u64(&w, size);
-    TRY(role_ask_init(d->env, CTL_IMAGE_GROW, body, w.len, &fd, INIT_MS));
-    BLK larger = NULL;
-    TRY(blk_from_fd(&larger, &fd));
-    blk_close(&d->image);
-    d->image = larger;
-    larger = NULL;
-    TRY(disk_volume_larger(d));
-    err filled = role_ask_init(d->env, CTL_IMAGE_FILL, NULL, 0, NULL, INIT_MS);
-    if (filled.code) return filled.code == E_DENIED ? (err){ E_IO } : filled;   /* denied to us, not to the client */
-    log_info("the disk has %llu MiB now", (unsigned long long)(size >> 20));
-    return OK;
-}
-
-static err on_seal_or_grow(struct disk *d, int fd, const struct msg *m, uint64_t size)
-{
-    err result = OK;
-    if (d->state != MOUNTED) return msg_send_error(fd, m, (err){ E_STATE });
-    if (size) result = grow(d, size);
-    if (d->displaced) return result;
-    if (!result.code) TRY(seal_and_tell(d, &result));
-    if (result.code) return msg_send_error(fd, m, result);
-    uint8_t body[128];
-    struct wr w = wr_of(body, sizeof body);
-    wire_put_disk(&w, &d->shown);
-    return msg_send(fd, DISK_SEALED, m->seq, body, w.len, 5000);
-}
-
-static err on_seal(void *self, int fd, const struct msg *m, int *pass)
-{
-    (void)pass;
-    return on_seal_or_grow(self, fd, m, 0);
-}
-
-static err on_grow(void *self, int fd, const struct msg *m, int *pass)
-{
-    struct rd r = rd_of(m->body, m->len);
-    const uint64_t size = rd_u64(&r);
-    (void)pass;
-    TRY(rd_end(&r, "DISK_GROW"));
-    if (!size) FAIL(E_FORMAT, "a disk cannot grow to nothing");
-    return on_seal_or_grow(self, fd, m, size);
-}
-
-static err on_dirty(void *self, int fd, const struct msg *m, int *pass)
-{
-    struct disk *d = self;
-    (void)fd, (void)m, (void)pass;
-    if (d->shown.dirty) return OK;
-    d->shown.dirty = 1;
-    return push_state(d);
-}
-
 #define ALWAYS (IN(STARTING) | IN(KNOWN) | IN(KEYED) | IN(MOUNTED))
 static const struct msg_rule keeper_rules[] = {
     { DISK_RECORD_GET, 0, 0, IN(STARTING), MSG_ONCE, on_record_get },
-    { DISK_GENESIS, 8 + WIRE_BOOT, 8 + 1024 + 4096 + WIRE_BOOT, IN(KEYED), MSG_ONCE, on_genesis },
+    { DISK_GENESIS, 8 + WIRE_BOOT, 8 + GENESIS_MAX + RECORD_MAX + WIRE_BOOT, IN(KEYED), MSG_ONCE, on_genesis },
     { DISK_STANDING, 0, 0, IN(MOUNTED), 0, disk_on_standing },
+    { DISK_KEYS, 0, 0, IN(KNOWN), MSG_ONCE, on_keys },
+    { DISK_GRANT_GET, 32, 32, IN(KNOWN), 0, disk_on_grant_get },
+    { DISK_STILL, 0, 0, IN(MOUNTED), 0, disk_on_still },
+    { DISK_GRANT_PUT, 80, FRAME_MAX, IN(MOUNTED), MSG_ONCE, disk_on_grant_put },
+    { DISK_PERMIT, 24, FRAME_MAX, IN(MOUNTED), 0, disk_on_permit },
     { DISK_LOG_ADD, 9, FRAME_MAX, IN(MOUNTED), 0, disk_on_log_add },
 };
 static const struct msg_rule web_rules[] = {
-    { DISK_SEAL, 0, 0, ALWAYS, 0, on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, on_grow },
+    { DISK_SEAL, 0, 0, ALWAYS, 0, disk_on_seal }, { DISK_VERIFY, 0, 0, ALWAYS, 0, disk_on_verify }, { DISK_GROW, 8, 8, ALWAYS, 0, disk_on_grow },
     { DISK_LOG_READ, 12, 12, IN(MOUNTED), 0, disk_on_log_read }, { DISK_LOG_PROVE, 17, 17, IN(MOUNTED), 0, disk_on_log_prove },
 };
-static const struct msg_rule book_rules[] = { { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, on_dirty } };
-static const struct msg_table keeper_table = { keeper_rules, 4 }, web_table = { web_rules, 5 }, book_table = { book_rules, 1 };
+static const struct msg_rule book_rules[] = {
+    { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, disk_on_dirty }, { BOOK_SEAL, 0, 0, IN(MOUNTED), 0, disk_on_book_seal },
+};
+static const struct msg_table keeper_table = { keeper_rules, 9 }, web_table = { web_rules, 5 }, book_table = { book_rules, 2 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)
@@ -415,11 +357,11 @@ static err finish(struct disk *d)
     uint8_t room[64];
     struct msg m;
     int book = d->env->peer[ROLE_BOOK];
-    if (d->state != MOUNTED) return OK;
+    if (d->state != MOUNTED || disk_keeps_still(d)) return OK;
     TRY(msg_send(book, BOOK_CLOSE, 0, NULL, 0, 5000));
-    /* A BOOK_DIRTY may still be under way: it is answered by sealing anyway. */
+    /* A BOOK_DIRTY may still be under way: it is answered by sealing anyway. So may a BOOK_SEAL: its judges end with us. */
     do TRY(msg_recv(book, &m, room, sizeof room, NULL, BOOK_MS));
-    while (m.type == BOOK_DIRTY);
+    while (m.type == BOOK_DIRTY || m.type == BOOK_SEAL);
     if (m.type != BOOK_CLOSED) FAIL(E_FORMAT, "the book did not close");
     err e = seal_now(d);
     /* The parent may have been started anew since the last seal: once more, on a connection of today. */

@@ -16,12 +16,18 @@
 struct disk_log {
     const struct witnesses *witnesses;   /* NULL: none are configured                         */
     int      fd;                         /* to the parent, while it asks them; -1: it does not */
+    bool     waiting;                    /* for an answer; the connection is kept between them */
     uint64_t asked;                      /* size of the checkpoint that is asked about        */
     uint64_t boot;                       /* entry of this start                               */
     uint64_t next_ms, wait_ms;           /* when to ask again                                 */
     uint64_t anchored_generation;        /* that the newest cosigned checkpoint covers        */
     uint64_t asked_generation;
     bool     anchored;                   /* the keeper was told                               */
+    bool     held;                       /* the generation is older than the log's last: nothing is written before a permit */
+    struct wire_boot pending;            /* this start, for the entry that a permit allows    */
+    bool     owes;                       /* a BOOK_SEAL waits until `owed` entries are cosigned */
+    uint16_t owed_seq;
+    uint64_t owed, owed_until_ms;
     uint8_t  question[JOURNAL_NOTE];     /* the checkpoint that is asked about, a note        */
     size_t   question_len;
     uint8_t *note;                       /* the newest one that is cosigned                   */
@@ -44,6 +50,9 @@ struct disk_read {
     uint64_t until_ms;
 };
 
+/* What was done so far; bits of the rules' `when`. */
+enum disk_state { STARTING, KNOWN, KEYED, MOUNTED };
+
 struct disk {
     struct role_env *env;
     struct loop     *loop;
@@ -64,6 +73,9 @@ struct disk {
     uint8_t          service_id[32];
     uint32_t         epoch;
     bool             fresh;
+    uint64_t         sealed_at_entry;    /* of the log: the entry of the generation that is there */
+    uint8_t          manifest[32];       /* its manifest's hash                               */
+    bool             handed_over;        /* nothing is sealed any more: the store is another build's */
     uint8_t         *record;             /* the service record, until the first generation has it */
     size_t           record_len;
     uint64_t         next_seal_ms;
@@ -74,8 +86,12 @@ struct disk {
 struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; struct wire_boot boot; };
 
 uint64_t disk_now_ms(void);
+/* Is nothing to be sealed: handed over, or put back and not permitted? */
+bool disk_keeps_still(const struct disk *d);
 /* Receive the seal key (DISK_OPEN) and the volume key (DISK_VOLUME) into the arena. */
 err  disk_take_key(void *self);
+/* A generation that must be durable before anybody hears of it. Fails: as sealing. */
+err  disk_first_seal(struct disk *d);
 /* Make or restore the disk, mount it, open the book; a fresh one is also sealed.
  * Out: *requests in the book. Fails: whatever ends the role: there is no half-open disk. */
 err  disk_open(struct disk *d, const struct opening *o, uint64_t *requests);
@@ -87,7 +103,20 @@ err  disk_volume_restored(struct disk *d);
 err  disk_volume_larger(struct disk *d);
 /* After a store that failed: use a connection of its own. Fails: as connecting. */
 err  disk_store_again(struct disk *d);
+/* A connection of its own, whatever was before. Fails: as connecting. */
+err  disk_connect(struct disk *d);
+/* One generation, and who has to know of it. Out: *result of the seal. Fails: what ends the role. */
+err  disk_seal_and_tell(struct disk *d, err *result);
+/* Tell web how the disk is. */
+err  disk_push_state(struct disk *d);
 void disk_drop(struct disk *d);
+
+/* disk_asks.c */
+err  disk_on_seal(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_verify(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_grow(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_book_seal(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_dirty(void *self, int fd, const struct msg *m, int *pass);
 
 /* disk_log.c. Before the sandbox closes: read the trust policy that the configuration names. Fails: E_FORMAT, E_ABSENT. */
 err  disk_log_warm_up(struct role_env *env);
@@ -101,6 +130,17 @@ err  disk_log_tell(struct disk *d);
 void disk_log_finish(struct disk *d);
 /* Ask the witnesses when it is time. Out: *timeout_ms, lowered to when that is next. */
 err  disk_log_tick(struct disk *d, int *timeout_ms);
+/* disk_grant.c */
+err  disk_on_grant_get(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_still(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_grant_put(void *self, int fd, const struct msg *m, int *pass);
+/* Answer the BOOK_SEAL with this number: at once without witnesses or when the seal failed (SPEND_UNSEALED); otherwise when they have
+ * cosigned the log as it is now, or have not in time (SPEND_UNWITNESSED). */
+err  disk_log_owe(struct disk *d, uint16_t seq, enum spend_verdict sealed);
+/* disk_permit.c */
+err  disk_on_permit(void *self, int fd, const struct msg *m, int *pass);
+/* Log this start. */
+err  disk_log_add_boot(struct disk *d, const struct wire_boot *b, const struct head *head);
 err  disk_on_standing(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_log_add(void *self, int fd, const struct msg *m, int *pass);
 

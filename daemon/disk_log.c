@@ -15,7 +15,7 @@
 #include "daemon/disk.h"
 #include "policy/cosign.h"
 
-enum { ASK_MS = 10000, ANSWER_MS = 20000, WAIT_LEAST_MS = 1000, WAIT_MOST_MS = 60000, FINISH_MS = 8000, POLICY_MAX = 64 << 10, ANSWER_MAX = 16 << 10 };
+enum { ASK_MS = 10000, ANSWER_MS = 20000, WAIT_LEAST_MS = 1000, WAIT_MOST_MS = 60000, FINISH_MS = 8000, OWED_MS = 10000, POLICY_MAX = 64 << 10, ANSWER_MAX = 16 << 10 };
 
 static err read_policy(uint8_t *out, size_t *len, const char *path)
 {
@@ -50,9 +50,8 @@ static err add_genesis(struct disk *d, const struct opening *o)
     return journal_add(d->journal, &e);
 }
 
-static err add_boot(struct disk *d, const struct opening *o, const struct head *head)
+err disk_log_add_boot(struct disk *d, const struct wire_boot *b, const struct head *head)
 {
-    const struct wire_boot *b = &o->boot;
     struct entry e = { .kind = ENTRY_BOOT, .time = b->time, .simulated = b->simulated, .previous = journal_boot(d->journal) };
     memcpy(e.pcr, b->pcr, sizeof e.pcr);
     memcpy(e.random, b->random, 32);
@@ -73,9 +72,13 @@ static err put_back(struct disk *d, const struct opening *o)
     e.known = journal_last(d->journal, newest);
     memcpy(e.manifest, d->head.head.manifest_sha256, 32);
     (void)journal_state(d->journal, &standing);
-    if (d->log.witnesses || standing)
-        FAIL(E_STATE, "rollback detected: generation %llu is offered, but the log's last is %llu. Put the newest copy back (holdfast backups lists them)",
-             (unsigned long long)e.generation, (unsigned long long)e.known);
+    if (d->log.witnesses || standing) {
+        log_error("rollback detected: generation %llu is offered, but the log's last is %llu. Nothing is signed. Stop, put the newest copy back "
+                  "(holdfast backups lists them) and start again; or have the maintainers sign a permit (holdfast permit)",
+                  (unsigned long long)e.generation, (unsigned long long)e.known);
+        d->log.held = true;
+        return OK;
+    }
     log_warn("generation %llu is older than the log's last, %llu: nobody is named who has to allow that, so it is accepted, and logged",
              (unsigned long long)e.generation, (unsigned long long)e.known);
     return journal_add(d->journal, &e);
@@ -87,7 +90,7 @@ err disk_log_open(struct disk *d, const struct opening *o)
     secret_drop(&d->log_key);
     if (o->fresh) {
         TRY(add_genesis(d, o));
-        TRY(add_boot(d, o, NULL));
+        TRY(disk_log_add_boot(d, &o->boot, NULL));
     }
     else {
         TRY(journal_resume(d->journal, &d->head.head));
@@ -100,9 +103,17 @@ err disk_log_open(struct disk *d, const struct opening *o)
 
 err disk_log_booted(struct disk *d, const struct opening *o)
 {
+    d->log.pending = o->boot;
+    if (d->log.held) {
+        if (d->record) FAIL(E_STATE, "no build takes over a service that was put back");
+        d->log.shown.freshness = FRESH_ROLLBACK;
+        return OK;
+    }
     if (!o->fresh) {
-        TRY(add_boot(d, o, &d->head.head));
-        TRY(seal_log(d->sealer, (uint64_t)time(NULL)));
+        TRY(disk_log_add_boot(d, &o->boot, &d->head.head));
+        /* A build that takes the service over brings a record of its own, which goes with a generation. */
+        if (d->record) TRY(disk_first_seal(d));
+        else TRY(seal_log(d->sealer, (uint64_t)time(NULL)));
     }
     d->log.boot = journal_boot(d->journal);
     d->log.anchored_generation = d->shown.generation;
@@ -119,6 +130,9 @@ static err tell(struct disk *d)
     TRY(mem_new(&body, WIRE_LOG_MOST));
     struct wr w = wr_of(body, WIRE_LOG_MOST);
     memcpy(l->key, journal_key(d->journal)->key, 32);
+    l->generation = d->shown.generation;
+    l->sealed = d->sealed_at_entry + 1;
+    memcpy(l->head, d->manifest, 32);
     journal_root(l->root, d->journal);
     l->number = journal_number(d->journal);
     l->size = journal_size(d->journal);
@@ -163,14 +177,45 @@ static err make_question(struct disk *d)
 err disk_log_tell(struct disk *d)
 {
     if (journal_size(d->journal) == d->log.shown.size) return OK;
-    if (!d->log.witnesses) {
+    if (!d->log.witnesses && !d->log.held) {
         TRY(make_question(d));
         TRY(keep_note(d, d->log.question, d->log.question_len));
         TRY(tell(d));
         return tell_anchored(d);
     }
-    d->log.next_ms = 0;
+    if (d->log.fd < 0) d->log.next_ms = 0;                  /* else the answer to the question before this one comes first */
     return tell(d);
+}
+
+/* ---- what limits wait for ---- */
+
+static err answer_owed(struct disk *d, enum spend_verdict v)
+{
+    const uint8_t one = (uint8_t)v;
+    d->log.owes = false;
+    return msg_send(d->env->peer[ROLE_BOOK], BOOK_SEALED, d->log.owed_seq, &one, 1, 5000);
+}
+
+err disk_log_owe(struct disk *d, uint16_t seq, enum spend_verdict sealed)
+{
+    struct disk_log *l = &d->log;
+    if (l->owes) FAIL(E_STATE, "the book asked for a seal while it waits for one");
+    l->owes = true;
+    l->owed_seq = seq;
+    l->owed = journal_size(d->journal);
+    l->owed_until_ms = disk_now_ms() + OWED_MS;
+    return sealed == SPEND_GRANTED && l->witnesses ? OK : answer_owed(d, sealed);
+}
+
+/* Signing without limits goes on while the witnesses are away; with them a bounded wait, and a refusal that says why. */
+static err owed_in_time(struct disk *d, uint64_t now, int *timeout_ms)
+{
+    const struct disk_log *l = &d->log;
+    if (!l->owes) return OK;
+    if (now >= l->owed_until_ms) return answer_owed(d, SPEND_UNWITNESSED);
+    const uint64_t left = l->owed_until_ms - now;
+    if (*timeout_ms < 0 || left < (uint64_t)*timeout_ms) *timeout_ms = (int)left + 1;
+    return OK;
 }
 
 /* ---- the witnesses ---- */
@@ -179,6 +224,7 @@ static void later(struct disk *d)
 {
     struct disk_log *l = &d->log;
     fd_close(&l->fd);
+    l->waiting = false;
     l->wait_ms = l->wait_ms ? 2 * l->wait_ms : WAIT_LEAST_MS;
     if (l->wait_ms > WAIT_MOST_MS) l->wait_ms = WAIT_MOST_MS;
     l->next_ms = disk_now_ms() + l->wait_ms;
@@ -195,10 +241,14 @@ static err ask(struct disk *d)
     wr_var(&w, d->log.question, d->log.question_len);
     wr_var(&w, journal_name(d->journal), strlen(journal_name(d->journal)));
     TRY(wr_end(&w, "LINK_ANCHOR"));
-    TRY(role_want(d->env, GIVE_PARENT, 0, &d->log.fd));
-    TRY(link_hello(d->log.fd, LINK_WITNESS, NULL, 0, 5000));
+    /* One connection for all questions: the parent keeps what it has read of the log with it. */
+    if (d->log.fd < 0) {
+        TRY(role_want(d->env, GIVE_PARENT, 0, &d->log.fd));
+        TRY(link_hello(d->log.fd, LINK_WITNESS, NULL, 0, 5000));
+        loop_first(d->loop, &d->log.fd, take_answer);
+    }
     TRY(msg_send(d->log.fd, LINK_ANCHOR, 1, body, w.len, 5000));
-    loop_first(d->loop, &d->log.fd, take_answer);
+    d->log.waiting = true;
     d->log.next_ms = disk_now_ms() + ANSWER_MS;             /* then it is given up */
     return OK;
 }
@@ -206,14 +256,15 @@ static err ask(struct disk *d)
 err disk_log_tick(struct disk *d, int *timeout_ms)
 {
     struct disk_log *l = &d->log;
-    if (!l->witnesses || l->shown.cosigned >= journal_size(d->journal)) return OK;
+    if (!l->witnesses || l->held || l->shown.cosigned >= journal_size(d->journal)) return OK;
     const uint64_t now = disk_now_ms();
-    if (l->fd >= 0 && now >= l->next_ms) {
+    TRY(owed_in_time(d, now, timeout_ms));
+    if (l->waiting && now >= l->next_ms) {
         log_warn("the parent did not say in time what the witnesses answer");
         later(d);
     }
     /* What cannot be asked now is asked again; nothing else waits for it. */
-    if (l->fd < 0 && now >= l->next_ms && ask(d).code) later(d);
+    if (!l->waiting && now >= l->next_ms && ask(d).code) later(d);
     const uint64_t left = l->next_ms > now ? l->next_ms - now : 0;
     if (*timeout_ms < 0 || left < (uint64_t)*timeout_ms) *timeout_ms = (int)left + 1;
     return OK;
@@ -274,6 +325,7 @@ static err anchored(struct disk *d)
     l->wait_ms = 0;
     l->next_ms = 0;
     TRY(tell(d));
+    if (l->owes && l->shown.cosigned >= l->owed) TRY(answer_owed(d, SPEND_GRANTED));
     return l->asked > l->boot ? tell_anchored(d) : OK;
 }
 
@@ -291,7 +343,7 @@ static err not_enough(struct disk *d)
              (unsigned long long)l->shown.told, (unsigned long long)l->asked);
     if (more && was != FRESH_ROLLBACK)
         log_error("rollback detected: a witness has cosigned %llu entries of this log, the store's has %llu. Nothing is signed. "
-                  "Stop, put the newest copy of the store back, and start again",
+                  "Stop, put the newest copy of the store back, and start again; or have the maintainers sign a permit (holdfast permit)",
                   (unsigned long long)l->shown.told, (unsigned long long)l->asked);
     else if (!more && was != FRESH_UNREACHABLE) log_warn("too few witnesses have cosigned; they are asked again");
     return tell(d);
@@ -304,12 +356,19 @@ static err take_answer(void *self)
     BYTES room = NULL;
     struct msg m;
     bool enough = false;
+    /* The parent ends a connection that was silent for long. */
+    if (!d->log.waiting) {
+        fd_close(&d->log.fd);
+        return OK;
+    }
     TRY(mem_new(&room, ANSWER_MAX));
     err e = msg_recv(d->log.fd, &m, room, ANSWER_MAX, NULL, 2000);
     if (!e.code && m.type == MSG_ERROR && m.len == 1 && m.body[0] == E_ABSENT) log_warn("the parent has no witnesses to ask: [witness] policy in its configuration");
     if (!e.code && m.type != LINK_ANCHORED) e = (err){ E_FORMAT };
     if (!e.code) e = weigh(&enough, d, &m);
-    fd_close(&d->log.fd);
+    d->log.waiting = false;
+    if (e.code) fd_close(&d->log.fd);
+    else loop_first(d->loop, &d->log.fd, take_answer);
     if (e.code == E_MEMORY) return e;
     return enough ? anchored(d) : not_enough(d);
 }
@@ -318,6 +377,7 @@ void disk_log_finish(struct disk *d)
 {
     struct disk_log *l = &d->log;
     if (!l->witnesses || !l->anchored) return;
+    l->owes = false;                                        /* the book is closed, and its judges end with us */
     l->next_ms = 0;
     for (const uint64_t until = disk_now_ms() + FINISH_MS; l->shown.cosigned < journal_size(d->journal) && disk_now_ms() < until;) {
         int wait = 100;
@@ -334,15 +394,14 @@ err disk_on_standing(void *self, int fd, const struct msg *m, int *pass)
 {
     struct disk *d = self;
     BYTES body = NULL;
-    uint8_t manifest[32];
     size_t n = 0;
     (void)pass;
     const uint8_t *standing = journal_state(d->journal, &n);
     TRY(mem_new(&body, n + 64));
     struct wr w = wr_of(body, n + 64);
-    wr_u64(&w, journal_last(d->journal, manifest));
-    wr_bytes(&w, manifest, 32);
-    wr_u64(&w, journal_size(d->journal));
+    wr_u64(&w, d->shown.generation);
+    wr_bytes(&w, d->manifest, 32);
+    wr_u64(&w, d->sealed_at_entry + 1);
     wr_var(&w, standing, n);
     TRY(wr_end(&w, "DISK_STANDING_IS"));
     return msg_send(fd, DISK_STANDING_IS, m->seq, body, w.len, 5000);

@@ -35,6 +35,7 @@ struct journal {
     uint8_t *waiting;                     /* entries, each a var                              */
     size_t   waiting_len;
     uint32_t waiting_count;
+    bool     reopens;                     /* what waits begins a new log                      */
     bool     boot_waits;                  /* the newest boot entry is among them ...          */
     uint32_t boot_place;                  /* ... as this one                                  */
     uint8_t *state;                       /* that is to be kept; NULL: the same as now        */
@@ -197,8 +198,13 @@ err journal_set_state(struct journal *j, const uint8_t *p, size_t n)
 void journal_forget(struct journal *j)
 {
     j->waiting_len = j->waiting_count = 0;
-    j->boot_waits = false;
+    j->boot_waits = j->reopens = false;
     mem_free_bytes(&j->state);
+}
+
+void journal_reopen(struct journal *j)
+{
+    j->reopens = true;
 }
 
 /* The new segment goes on with the one that is there, or begins behind it when it is full. */
@@ -206,7 +212,8 @@ static void begin(struct tail *t, const struct journal *j)
 {
     const struct point *now = &j->now;
     const bool more = now->bytes && !tail_full(&now->tail);
-    if (more) *t = now->tail;
+    if (j->reopens) *t = (struct tail){ .number = j->number + 1 };
+    else if (more) *t = now->tail;
     else {
         *t = (struct tail){ .number = j->number, .from = now->tree.size, .before = now->tree };
         if (now->bytes) {
@@ -224,7 +231,7 @@ static void write_state(struct wr *w, const struct journal *j, const struct head
     wr_u8(w, STATE_VERSION);
     wr_u64(w, next->generation);
     wr_bytes(w, next->manifest_sha256, 32);
-    wr_u64(w, j->boot_waits ? j->now.tree.size + j->boot_place : j->now.boot);
+    wr_u64(w, !j->boot_waits ? j->now.boot : j->reopens ? j->boot_place : j->now.tree.size + j->boot_place);
     wr_var(w, same ? j->now.state.p : j->state, same ? j->now.state.left : j->state_len);
 }
 
@@ -293,6 +300,8 @@ static void settled(void *self, const struct head *now)
         point_drop(&j->now);
         j->now = j->staged;
         j->staged = (struct point){ .boot = ENTRY_NO_BOOT };
+        j->number = j->now.tail.number;
+        MUST(!name_key(j).code);          /* it could be named before */
         journal_forget(j);
     }
     else point_drop(&j->staged);

@@ -35,6 +35,8 @@ bool journal_fits(const struct journal *j, const struct head *head);
 
 /* Add an entry when the head moves next. Fails: E_LIMIT (too much waits). */
 err  journal_add(struct journal *j, const struct entry *e);
+/* What waits begins a new log, of the next number: nothing can be proved to follow from the old one. Forgotten with the rest. */
+void journal_reopen(struct journal *j);
 /* Keep this state from then on (at most TAIL_STATE_MAX bytes). Fails: E_LIMIT, E_MEMORY. */
 err  journal_set_state(struct journal *j, const uint8_t *p, size_t n);
 /* Forget what waits; what was sent already and not answered for stays possible. */

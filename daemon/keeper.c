@@ -2,10 +2,13 @@
  * module; it opens and seals what clients send encrypted. It parses CMS and
  * its own messages, nothing of a client's. */
 #include "daemon/keeper.h"
+#include "daemon/papers.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/hash.h"
 #include "core/log.h"
@@ -14,21 +17,41 @@
 #include "daemon/secure.h"
 #include "keystore/arn.h"
 #include "keystore/key_finding.h"
+#include "keystore/nitro_root.h"
+#include "keystore/pem.h"
 
 #define IN(phase) (1u << (phase))
 enum { DISK_MS = 600000, EVIDENCE_MS = 40000 };
 
+/* Made while files can still be opened. */
+struct warm { struct recipient *recipient; uint8_t root[ATTEST_CERT_MAX]; size_t root_len; };
+
+static err read_root(struct warm *w, const char *path)
+{
+    uint8_t text[8192];
+    size_t n = 0;
+    memcpy(w->root, nitro_root_g1, sizeof nitro_root_g1);
+    w->root_len = sizeof nitro_root_g1;
+    if (!path[0]) return OK;
+    FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) FAIL(E_ABSENT, "[nsm] root: %s cannot be read", path);
+    for (ssize_t got; n < sizeof text && (got = read(fd, text + n, sizeof text - n)) != 0; n += (size_t)got)
+        if (got < 0) FAIL(E_IO, "reading %s", path);
+    return pem_certificate(w->root, sizeof w->root, &w->root_len, text, n);
+}
+
 err keeper_warm_up(struct role_env *env)
 {
-    struct recipient *r = NULL;
-    err e = recipient_new(&r);
-    env->warm = r;
-    return e;
+    struct warm *w = calloc(1, sizeof *w);
+    if (!w) FAIL(E_MEMORY, "no memory for the keeper");
+    env->warm = w;
+    TRY(read_root(w, env->config.nsm_root));
+    return recipient_new(&w->recipient);
 }
 
 err keeper_tell(struct keeper *k, enum phase phase)
 {
-    uint8_t body[768];
+    uint8_t body[1024 + WIRE_RULES_MOST];
     struct wr w = wr_of(body, sizeof body);
     k->state = phase;
     k->shown.phase = (uint8_t)phase;
@@ -60,6 +83,7 @@ static err make_genesis(struct keeper *k, struct genesis *g, const struct wire_s
     memcpy(g->name, k->env->config.service_name, sizeof g->name);
     memcpy(g->key_arn, s->key_id, sizeof g->key_arn);
     memcpy(g->profile, k->env->config.profile, sizeof g->profile);
+    keeper_put_rules(g, &k->env->config.rules);
     memcpy(g->blockhash, s->blockhash, 32);
     g->limited = s->limited;
     g->max_weight = s->limited ? s->max_weight : 0;
@@ -109,7 +133,7 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
     wire_get_setup(&r, &s);
     wire_get_headers(&r, &headers);
     TRY(rd_end(&r, "KEEPER_SETUP"));
-    if (k->state == PHASE_SERVING || k->state == PHASE_WITNESSING) return say(fd, m, SETUP_ALREADY);
+    if (k->state == PHASE_SERVING || k->state == PHASE_WITNESSING || k->state == PHASE_HANDED_OVER) return say(fd, m, SETUP_ALREADY);
     if (k->state != PHASE_AWAITING_SETUP) return say(fd, m, SETUP_NOT_NOW);
     if (!allowed(&k->env->config, &s)) return say(fd, m, SETUP_DENIED);
     /* A multi-Region key has replicas, each with a policy and grants of its own: refused. */
@@ -132,10 +156,14 @@ static err on_setup(void *self, int fd, const struct msg *m, int *pass)
     return say(fd, m, SETUP_DONE);
 }
 
-#define ALWAYS (IN(PHASE_STARTING) | IN(PHASE_AWAITING_SETUP) | IN(PHASE_DERIVING) | IN(PHASE_RESTORING) | IN(PHASE_WITNESSING) | IN(PHASE_SERVING))
+#define ALWAYS (IN(PHASE_STARTING) | IN(PHASE_AWAITING_SETUP) | IN(PHASE_DERIVING) | IN(PHASE_RESTORING) | IN(PHASE_WITNESSING) | IN(PHASE_SERVING) | IN(PHASE_ANNOUNCING) | IN(PHASE_HANDED_OVER))
 static const struct msg_rule web_rules[] = {
     { KEEPER_SETUP, WIRE_SETUP_LEAST, WIRE_SETUP_MOST, ALWAYS, 0, on_setup },
     { KEEPER_ATTEST, 5, 5 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_attest },
+    { KEEPER_DOCUMENT, 8, 8 + DOCUMENT_MAX + STANDING_LIST, ALWAYS, 0, keeper_on_document },
+    { KEEPER_STANDING, 0, 0, ALWAYS, 0, keeper_on_standing },
+    { KEEPER_GRANT, 36, 36 + ATTEST_MAX, ALWAYS, 0, keeper_on_grant },
+    { KEEPER_ANNOUNCE, 4, 4 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_announce },
     { KEEPER_EVIDENCE, 4, 4 + NSM_NONCE_MAX, ALWAYS, 0, keeper_on_evidence },
     { KEEPER_SECURE, 34, 66 + SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD, ALWAYS, 0, secure_on_secure },
     { KEEPER_CHANNEL, 1, CHANNEL_ASK_MORE + CHANNEL_PLAIN_MAX, ALWAYS, 0, secure_on_channel },
@@ -170,25 +198,32 @@ static err boot(struct keeper *k)
 
 err keeper_main(struct role_env *env)
 {
-    RECIPIENT recipient = env->warm;
+    struct warm *warm = env->warm;
+    RECIPIENT recipient = warm->recipient;
     SECURE secure = NULL;
     BYTES room = NULL;
     /* Of these 8 MiB only the pages that frames fill are ever real. */
     TRY(mem_new(&room, MSG_MAX));
     TRY(secure_open(&secure));
     struct keeper k = { .env = env, .recipient = recipient, .secure = secure };
+    memcpy(k.root, warm->root, sizeof k.root);
+    k.root_len = warm->root_len;
+    free(warm);
+    env->warm = NULL;
     TRY(secure_show(secure, &k.shown));
     TRY(nsm_from_fd(&k.nsm, env->given[GIVE_NSM - GIVE_LISTEN]));
     k.shown.simulated = k.nsm.simulated;
     memcpy(k.shown.profile, env->config.profile, sizeof k.shown.profile);
+    k.shown.rules = env->config.rules;
     if (k.nsm.simulated) log_warn("SIMULATED: attestation documents are not the hardware's; nothing here is protected from its host");
     TRY(boot(&k));
-    struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = MSG_MAX };
+    struct loop l = { .env = env, .state = &k.state, .self = &k, .room = room, .cap = MSG_MAX, .tick = keeper_tick };
     loop_add(&l, &env->peer[ROLE_WEB], &web_table, true);
     loop_add(&l, &env->peer[ROLE_FETCH], &fetch_table, true);
     loop_add(&l, &env->peer[ROLE_SIGN], NULL, false);
     loop_add(&l, &env->peer[ROLE_DISK], &keeper_disk_table, false);
     err e = loop_run(&l);
+    heir_drop(&k.heir);
     free(k.evidence.text);
     return e;
 }

@@ -4,12 +4,15 @@
 #include "core/secret.h"
 #include "daemon/loop.h"
 #include "daemon/wire.h"
+#include "keystore/attest.h"
+#include "keystore/build_key.h"
 #include "keystore/keyring.h"
 #include "keystore/nsm.h"
 #include "keystore/p256.h"
 #include "keystore/profile.h"
 #include "keystore/recipient.h"
 #include "policy/record.h"
+#include "policy/standing.h"
 
 /* What KMS said about a key, the last time it was asked. */
 struct keeper_evidence {
@@ -20,6 +23,15 @@ struct keeper_evidence {
     size_t   len;
 };
 
+/* A build that waits for a grant (takeover.c). */
+struct heir {
+    secret          *build_root;
+    struct build_key own;
+    uint8_t          service_id[32], point[P256_POINT], refused[32];   /* refused: hash of a grant that did not hold */
+    uint32_t         findings;           /* about its KMS key, those that break custody */
+};
+void heir_drop(struct heir *h);
+
 struct keeper {
     struct role_env  *env;
     unsigned          state;             /* one of enum phase                          */
@@ -28,7 +40,15 @@ struct keeper {
     struct secure    *secure;            /* daemon/secure.h                            */
     struct wire_state shown;             /* what web was told last                     */
     struct keeper_evidence evidence;
+    bool              has_policy;        /* one is in force, as of when it was looked at last */
+    uint8_t           policy[32];        /* its hash                                   */
     struct wire_log   log;               /* as disk told it last; size 0: no log yet   */
+    uint8_t           record[RECORD_MAX]; /* of the service, as the store has it        */
+    size_t            record_len;
+    uint8_t           root[ATTEST_CERT_MAX]; /* that other builds' documents have to lead to, DER */
+    size_t            root_len;
+    bool              signing_stopped;
+    struct heir       heir;
     uint64_t          evidence_ms;       /* when KMS was asked last, on the monotonic clock; 0: never */
 };
 
@@ -56,6 +76,10 @@ err keeper_on_evidence(void *self, int fd, const struct msg *m, int *pass);
 /* begin.c: make a service, or open the one in `record`. */
 err keeper_genesis(struct keeper *k, const struct genesis *g, secret **z);
 err keeper_open_record(struct keeper *k, const uint8_t *bytes, size_t n);
+/* The rule sets of a genesis document, from and to what they mean. Fails: E_FORMAT (an encoding that is none, or of a rule
+ * set that this build does not know). */
+void keeper_put_rules(struct genesis *g, const struct rule_list *rules);
+err keeper_get_rules(struct rule_list *rules, const struct genesis *g);
 /* dated.c: find the block hash in the run of headers. Out: *check (not made when no run was given); on
  * failure words for the client. Fails: as headers_check(). */
 err keeper_check_block(struct block_check *check, char words[static HEADERS_TEXT], const struct wire_headers *headers,
@@ -69,8 +93,24 @@ err keeper_on_log(void *self, int fd, const struct msg *m, int *pass);
 err keeper_await_anchor(struct keeper *k, int within_ms);
 /* Ask disk, and take in what it says unasked meanwhile. Out: *m in `room`. Fails: as msg_call(). */
 err keeper_ask_disk(struct keeper *k, uint16_t type, const void *body, size_t n, uint16_t want, struct msg *m, void *room, size_t cap, int deadline_ms);
-/* The time by the hypervisor's clock, unix seconds, and this build's PCR0 to 2, from a document of this moment. */
+/* The time by the hypervisor's clock (the host has no hand in it), unix seconds, and this build's PCR0 to 2, from a document of this moment.
+ * Fails: as the NSM's calls; E_FORMAT (its document cannot be read). */
 err keeper_now(struct keeper *k, uint64_t *now, uint8_t pcr[static 3][48]);
+/* papers.c: what documents have made to be in force goes into the statement and to web. */
+err keeper_show_papers(struct keeper *k, const struct standing *s);
+/* The keyring of the service that is open, asked of KMS anew. */
+err keeper_reopen(struct keeper *k, struct keyring *ring, const struct record *r);
+/* Signing goes on after all. Returns `why`, or what kept it from doing so. */
+err keeper_sign_again(struct keeper *k, err why);
+/* handover.c */
+err keeper_on_grant(void *self, int fd, const struct msg *m, int *pass);
+/* takeover.c: the record is sealed for another key than this build's. */
+err keeper_announce(struct keeper *k, const struct record *r, const uint8_t id[static 32]);
+err keeper_look_for_grant(struct keeper *k);
+err keeper_tick(void *self, int *timeout_ms);
+err keeper_on_announce(void *self, int fd, const struct msg *m, int *pass);
+/* begin.c: open the service with a keyring that was granted, and with a new record. */
+err keeper_take_over(struct keeper *k, const struct keyring *ring, const struct record *old, const uint8_t release[static 32], const uint8_t *record, size_t n);
 /* attest.c: answer KEEPER_ATTEST. */
 err keeper_on_attest(void *self, int fd, const struct msg *m, int *pass);
 /* Extend PCR16 with the service id and lock it, or find it so: from here on, every document of

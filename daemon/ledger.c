@@ -57,10 +57,18 @@ err keeper_ask_disk(struct keeper *k, uint16_t type, const void *body, size_t n,
 {
     enum { SEQ = 7 };
     const int disk = k->env->peer[ROLE_DISK];
+    const size_t most = cap > WIRE_LOG_MOST ? cap : WIRE_LOG_MOST;      /* what it says unasked may be longer than the answer */
+    BYTES any = NULL;
+    TRY(mem_new(&any, most));
     TRY(msg_send(disk, type, SEQ, body, n, 10000));
     for (;;) {
-        TRY(msg_recv(disk, m, room, cap, NULL, deadline_ms));
-        if (m->seq == SEQ && m->type == want) return OK;
+        TRY(msg_recv(disk, m, any, most, NULL, deadline_ms));
+        if (m->seq == SEQ && m->type == want) {
+            if (m->len > cap) FAIL(E_LIMIT, "disk answers with %u bytes", m->len);
+            if (m->len) memcpy(room, m->body, m->len);
+            m->body = room;
+            return OK;
+        }
         if (m->seq == SEQ && m->type == MSG_ERROR && m->len == 1 && m->body[0] && m->body[0] < E_CODES) return (err){ (enum err_code)m->body[0] };
         TRY(take_in(k, m));
     }

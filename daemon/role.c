@@ -130,8 +130,8 @@ err role_want(struct role_env *env, int give, uint8_t which, int *fd)
 /* Configuration first, then descriptors, then CTL_GO: in this order and once. */
 static err outfit(struct role_env *env)
 {
-    _Static_assert(sizeof(struct daemon_config) < 8192, "the configuration must fit its frame");
-    uint8_t room[8192];
+    _Static_assert(sizeof(struct daemon_config) < 16384, "the configuration must fit its frame");
+    uint8_t room[16384];
     struct msg m;
     TRY(msg_recv(env->control, &m, room, sizeof room, NULL, 20000));
     if (m.type != CTL_CONFIG || m.len != sizeof env->config) FAIL(E_FORMAT, "init did not begin with the configuration");

@@ -34,6 +34,7 @@ static err on_want(struct init *in, struct child *c, const struct msg *m)
     FD fd = -1;
     err e = fd_connect(&fd, in->config.parent_link, CONNECT_MS);
     if (e.code) return msg_send_error(c->control, m, e);
+    if (what == GIVE_PARENT) fd_wide(fd);  /* sealed bytes; disk itself has no call for this */
     return give_answer(c, m, what, fd);
 }
 
@@ -166,7 +167,7 @@ static err on_ready(struct init *in, struct child *c, const struct msg *m)
 static err on_serving(struct child *c, const struct msg *m)
 {
     static const char *const words[PHASES] = {
-        "starting", "no service yet: waiting for /setup", "deriving the master key", "restoring the disk", "serving", "waiting for the witnesses" };
+        "starting", "no service yet: waiting for /setup", "deriving the master key", "restoring the disk", "serving", "waiting for the witnesses", "waiting for a grant", "handed over: another build goes on" };
     struct rd r = rd_of(m->body, m->len);
     uint8_t phase = rd_u8(&r);
     TRY(rd_end(&r, "CTL_SERVING"));

@@ -10,6 +10,7 @@
  *     web_http.c   collecting requests, giving answers      web_text.c              what they get
  *     web_jobs.c   queues and channels to the peers         web_api.c, web_attest.c the route table
  *     web_log.c    the service's log
+ *     web_papers.c the maintainers' documents
  *     web_judge.c  questions to a judge, and its verdicts
  *     web_secure.c requests that come encrypted: the keeper opens them and seals the answers
  */
@@ -83,6 +84,7 @@ struct web_request {
     const char              *sealed_type;
     char                     inner[CHANNEL_PATH_MAX + 1];   /* the channel's path, cut at its query */
     const char              *query;    /* in `inner`; NULL: none */
+    char                     granting[65];   /* POST /upgrade/grant: the release, in hex */
 };
 
 /* ---- peers ----
@@ -200,6 +202,10 @@ void web_secure_answer(struct web_request *r, int status, const char *type, uint
 /* ---- web_attest.c: handlers of their routes ---- */
 /* web_disk.c */
 err  web_take_log(struct web *w, const struct msg *m);
+void web_run_announcement(struct web *w, struct web_request *r);
+void web_run_grant(struct web *w, struct web_request *r);
+void web_run_documents(struct web *w, struct web_request *r);
+void web_run_releases(struct web *w, struct web_request *r);
 void web_run_checkpoint(struct web *w, struct web_request *r);
 void web_run_entries(struct web *w, struct web_request *r);
 void web_run_proof(struct web *w, struct web_request *r);

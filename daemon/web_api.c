@@ -12,12 +12,13 @@
 /* Seconds until a client hears 503. A derivation waits for KMS. */
 enum { SETUP_SECONDS = 150, LIST_SECONDS = 10, COUNT_SECONDS = 2 };
 enum { SIGN_BODY = SECURE_PLAIN_MAX, SETUP_BODY = CHANNEL_PLAIN_MAX, SECURE_BODY = SECURE_PLAIN_MAX + SECURE_SLACK + SECURE_OVERHEAD,
-       ADDRESS_BODY = 1 << 20, GROW_BODY = 4096, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100 };
+       ADDRESS_BODY = 1 << 20, GROW_BODY = 4096, GRANT_BODY = 64 << 10, DOCUMENT_BODY = 128 << 10, CHANNEL_BODY = CHANNEL_PLAIN_MAX + CHANNEL_ASK_MORE, LIST_MAX = 1000, LIST_USUAL = 100, BOOK_ASK = 4 + 8 + 8 };
 
 /* Words that earlier systems' clients know (facts of their API) and may compare. */
 static const char no_secret[] = "Secret not found. Make sure to call `/setup` first.";
 static const char not_open[] = "The service is not open yet. Try again.";
 static const char unwitnessed[] = "Nothing is signed before the witnesses have cosigned this start of the service. Try again.";
+static const char handed_over[] = "This service has been handed over to another build: nothing is signed here.";
 static const char rolled_back[] = "rollback detected: a witness has seen more of this service's log than the store holds. Nothing is signed.";
 const char web_text_415[] = "Expected request with `Content-Type: application/json`";
 const char web_text_413[] = "Failed to buffer the request body: length limit exceeded";
@@ -115,15 +116,16 @@ static err on_counted(struct web *w, struct web_request *r, const struct msg *m)
     return OK;
 }
 
-static bool ask_book(struct web *w, struct web_request *r, uint32_t limit, uint64_t before, unsigned seconds,
+static bool ask_book(struct web *w, struct web_request *r, uint32_t limit, uint64_t before, uint64_t since, unsigned seconds,
                      err (*on)(struct web *, struct web_request *, const struct msg *))
 {
     BYTES message = NULL;
-    if (mem_new(&message, 12).code) return false;
-    struct wr out = wr_of(message, 12);
+    if (mem_new(&message, BOOK_ASK).code) return false;
+    struct wr out = wr_of(message, BOOK_ASK);
     wr_u32(&out, limit);
     wr_u64(&out, before);
-    if (!web_request_message(r, take_bytes(&message), 12)) return false;
+    wr_u64(&out, since);
+    if (!web_request_message(r, take_bytes(&message), BOOK_ASK)) return false;
     web_ask(w, r, LANE_BOOK, BOOK_LIST, BOOK_LISTED, seconds, on);
     return true;
 }
@@ -134,7 +136,7 @@ static void late_status(struct web *w, struct web_request *r) { answer_status(w,
 static void run_status(struct web *w, struct web_request *r)
 {
     r->on_late = late_status;
-    if (!book_open(w) || !ask_book(w, r, 1, 0, COUNT_SECONDS, on_counted)) answer_status(w, r, NULL);
+    if (!book_open(w) || !ask_book(w, r, 1, 0, 0, COUNT_SECONDS, on_counted)) answer_status(w, r, NULL);
 }
 
 const char *web_argument(struct web_request *r, const char *name, char *room, size_t cap)
@@ -159,14 +161,16 @@ bool web_number(struct web_request *r, const char *name, uint64_t max, uint64_t 
 
 static void run_requests(struct web *w, struct web_request *r)
 {
-    uint64_t limit = LIST_USUAL, before = 0;
+    uint64_t limit = LIST_USUAL, before = 0, since = 0;
     if (!web_number(r, "limit", LIST_MAX, &limit) || limit == 0) {
         web_answer_error(r, 400, "limit is a number from 1 to 1000.");
     } else if (!web_number(r, "before", INT64_MAX, &before)) {
         web_answer_error(r, 400, "before is a row number.");
+    } else if (!web_number(r, "since", INT64_MAX, &since)) {
+        web_answer_error(r, 400, "since is a time in unix seconds.");
     } else if (!book_open(w)) {
         web_answer_error(r, 503, not_open);
-    } else if (!ask_book(w, r, (uint32_t)limit, before, LIST_SECONDS, on_listed)) {
+    } else if (!ask_book(w, r, (uint32_t)limit, before, since, LIST_SECONDS, on_listed)) {
         web_answer_error(r, 503, "There is no room for this request now.");
     }
 }
@@ -236,6 +240,10 @@ int web_not_serving(const struct web *w, const char **text)
         *text = w->log.freshness == FRESH_ROLLBACK ? rolled_back : unwitnessed;
         return 503;
     }
+    if (phase(w) == PHASE_HANDED_OVER) {
+        *text = handed_over;
+        return 409;
+    }
     *text = w->awaited ? no_secret : not_open;
     return w->awaited ? 400 : 503;
 }
@@ -246,12 +254,17 @@ static void run_address(struct web *w, struct web_request *r)
 {
     struct web_problem why;
     struct web_address a;
+    enum child_kind kind;
     uint8_t *body;
     if (!has_key(w)) {
         web_answer_error(r, 404, no_secret);
         return;
     }
-    if (!web_read_address(&a, &why, r->body, r->len)) {
+    if (!child_kind_of(&kind, w->state.profile)) {
+        web_answer_error(r, 500, "The service has no known profile.");
+        return;
+    }
+    if (!web_read_address(&a, &why, r->body, r->len, kind, &w->state.rules)) {
         web_answer_error(r, why.status, why.text);
         return;
     }
@@ -272,6 +285,10 @@ static const struct web_route routes[] = {
     { "GET",  "/statement",              0,                       false, false, web_run_statement },
     { "GET",  "/key-evidence",           0,                       false, false, web_run_evidence },
     { "GET",  "/log/checkpoint",         0,                       false, true,  web_run_checkpoint },
+    { "GET",  "/releases",               0,                       false, true,  web_run_releases },
+    { "POST", "/documents",              DOCUMENT_BODY,           true,  true,  web_run_documents },
+    { "GET",  "/announcement",           0,                       false, false, web_run_announcement },
+    { "POST", "/upgrade/grant",          GRANT_BODY,              true,  true,  web_run_grant },
     { "GET",  "/log/entries",            0,                       false, true,  web_run_entries },
     { "GET",  "/log/proof",              0,                       false, true,  web_run_proof },
     { "POST", "/setup",                  SETUP_BODY,              true,  true,  run_setup },

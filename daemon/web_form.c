@@ -58,25 +58,27 @@ static bool join_roots(struct web_root *roots, const struct psbt *p, const json_
 
 static size_t psbt_message_size(const struct psbt *p)
 {
-    size_t n = 8 + 4 + tx_size(p->tx, true) + 4 + 4;
+    size_t n = JUDGE_HEAD + 4 + tx_size(p->tx, true) + 4 + 4 + 4 + RULES_NAME;
     for (size_t i = 0; i < p->tx->in_count; i++) n += 8 + 4 + p->in[i].spent.script.n + 4 + 32;
     return n;
 }
 
 static bool write_psbt(uint8_t **message, size_t *len, const struct psbt *p, const struct web_root *roots, uint64_t id,
-                       const uint8_t *raw, size_t n, struct web_problem *why)
+                       const json_t *root, const uint8_t *raw, size_t n, struct web_problem *why)
 {
     const size_t cap = psbt_message_size(p);
     BYTES room = NULL;
-    if (cap > EMULATE_REQUEST_MAX) return web_problem(why, 413, "The PSBT is too large.");
+    if (cap > EMULATE_REQUEST_MAX + JUDGE_HEAD) return web_problem(why, 413, "The PSBT is too large.");
     if (mem_new(&room, cap + n).code) return no_memory(why);
     struct wr w = wr_of(room, cap);
     wr_u64(&w, id);
+    wr_u32(&w, JUDGE_ALL);
     emulate_write_tx(&w, p->tx);
     emulate_write_count(&w, (uint32_t)p->tx->in_count);
     for (size_t i = 0; i < p->tx->in_count; i++)
         emulate_write_output(&w, (uint64_t)p->in[i].spent.value, p->in[i].spent.script.p, p->in[i].spent.script.n);
     web_write_roots(&w, roots, p->tx->in_count);
+    if (!web_write_rules(&w, root, why)) return false;
     MUST(!w.full);
     memcpy(room + w.len, raw, n);
     *len = w.len;
@@ -95,7 +97,7 @@ bool web_read_psbt(uint8_t **message, size_t *len, struct web_form *form, struct
     if (e.code) return bad_psbt(why, e, &fault);
     ROOTS roots = calloc(p->tx->in_count, sizeof *roots);
     if (!roots) return no_memory(why);
-    return join_roots(roots, p, root, why) && write_psbt(message, len, p, roots, id, raw, form->kept, why);
+    return join_roots(roots, p, root, why) && write_psbt(message, len, p, roots, id, root, raw, form->kept, why);
 }
 
 /* ---- hex ---- */
@@ -223,9 +225,11 @@ bool web_read_hex(uint8_t **message, size_t *len, struct web_form *form, struct 
     if (!roots || mem_new(&room, cap + raw_len).code) return no_memory(why);
     struct wr w = wr_of(room, cap);
     wr_u64(&w, id);
+    wr_u32(&w, form->kind == WEB_FORM_INPUT ? form->input : JUDGE_ALL);
     emulate_write_tx(&w, tx);
     if (!read_hex_roots(roots, tx, form, root, why) || !write_outputs(&w, root, why)) return false;
     web_write_roots(&w, roots, tx->in_count);
+    if (!web_write_rules(&w, root, why)) return false;
     if (w.full) return no_memory(why);
     if (form->kind == WEB_FORM_INPUT) {
         form->kept = raw_len;
@@ -297,14 +301,4 @@ size_t web_form_answer(uint8_t **body, const struct web_form *form, struct tx *t
     if (form->kind == WEB_FORM_HEX) return hex_answer(body, "signed_tx", tx, s);
     if (tx_parse(&whole, kept, form->kept).code) return 0;
     return hex_answer(body, "signed_transaction", whole, s);
-}
-
-const char *web_form_unsigned(const struct web_form *form, const struct web_signature *s)
-{
-    if (form->kind != WEB_FORM_INPUT || s[form->input].made) return NULL;
-    switch ((enum emulate_kind)s[form->input].kind) {
-    case SKIP_NOT_TAPROOT: return "Unable to sign: Unexpected input scriptPubKey";
-    case SKIP_ON_CHAIN:    return "Unable to sign: Unexpected input scriptPubKey: the script is on chain";
-    default:               return "Unable to sign: Input is not a script path spend (missing taproot control block)";
-    }
 }

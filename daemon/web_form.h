@@ -10,6 +10,8 @@ struct web_root { bool given; uint8_t root[32]; };
 bool web_read_roots(struct web_root *out, size_t inputs, const json_t *map, const char *name, struct web_problem *why);
 /* Their part of the judge's message, the count first. */
 void web_write_roots(struct wr *w, const struct web_root *roots, size_t inputs);
+/* The last part: the name of the rule set that `root` asks for, or none. */
+bool web_write_rules(struct wr *w, const json_t *root, struct web_problem *why);
 
 /* As web_read_sign(), of a document that has this form. */
 bool web_read_psbt(uint8_t **message, size_t *len, struct web_form *form, struct web_problem *why, uint64_t id, const json_t *root);
@@ -19,7 +21,5 @@ bool web_read_hex(uint8_t **message, size_t *len, struct web_form *form, struct 
  * elements; `kept` are the form->kept bytes. Out: *body, for free(), and its length; 0 without memory. */
 size_t web_form_answer(uint8_t **body, const struct web_form *form, struct tx *tx, const struct web_signature *s,
                        const uint8_t *kept);
-/* WEB_FORM_INPUT was told of one input alone: the words to refuse with when that was not signed; NULL when it was. */
-const char *web_form_unsigned(const struct web_form *form, const struct web_signature *s);
 
 #endif

@@ -28,7 +28,8 @@ struct web_problem {
  * *message, for free(): the body of KEEPER_SETUP. */
 bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
 
-/* The forms in which a signature is asked for. All become the same question to a judge.
+/* The forms in which a signature is asked for. All become the same question to a judge. In each, "rules": text (may be
+ * absent or null) names the rule set.
  *
  * WEB_FORM_JSON: {"emulated_tx_to": transaction, "actual_spent_outputs": [output], "backup_merkle_roots":
  * {index: root}}, all three needed.
@@ -37,31 +38,41 @@ bool web_read_setup(uint8_t **message, size_t *len, struct web_problem *why, con
  * WEB_FORM_INPUT: {"input_index": n, "emulated_tx_to": hex, "actual_spent_outputs": [output or hex],
  * "backup_merkle_root": 64 hex digits or null (may be absent)}: one input, the witnesses of the others are not looked at.
  * WEB_FORM_PSBT: {"psbt": base64, "finalize": bool (may be absent), "backup_merkle_roots": map (may be absent)}:
- * signer/psbt.h. */
+ * signer/psbt.h.
+ * Each may have {"trace": bool}. */
 enum web_form_kind { WEB_FORM_JSON, WEB_FORM_HEX, WEB_FORM_INPUT, WEB_FORM_PSBT };
 struct web_form {
     enum web_form_kind kind;
     bool     finalize;                 /* of a PSBT */
+    bool     trace;                    /* asked for with a dry run, and refused with anything else */
     uint32_t input;                    /* WEB_FORM_INPUT: which */
     size_t   kept;                     /* bytes behind the judge's message: the PSBT, or WEB_FORM_INPUT's transaction */
 };
-/* Out: *message, for free(): `len` bytes for a judge, the body of JUDGE_SIGN (`id`, then what signer/emulate.h lays
- * down); then form->kept bytes from which the answer is made. `len` is never more than n + 64, and with
- * a PSBT never more than EMULATE_REQUEST_MAX + 8. */
+/* Out: *message, for free(): `len` bytes for a judge, the body of JUDGE_SIGN (`id`, which input, and what signer/emulate.h
+ * lays down); then form->kept bytes from which the answer is made. `len` is never more than n + 64, and with
+ * a PSBT never more than EMULATE_REQUEST_MAX + JUDGE_HEAD. */
 bool web_read_sign(uint8_t **message, size_t *len, struct web_form *form, struct web_problem *why,
                    uint64_t id, const void *body, size_t n);
 
 /* {"network": text, "root": 64 hex digits or "tree": text, "backup_root": 64 hex digits or "backup_csv": blocks and
- * "backup_key": 64 hex digits (may be absent)}. */
+ * "backup_key": 64 hex digits (may be absent), "rules": name (may be absent)}; "internal_key": 64 hex digits where children
+ * are of outputs, and only there. */
 struct web_address {
     enum address_network net;
     uint8_t root[32], backup[32], recovery[RECOVERY_SCRIPT];
     size_t  recovery_len;              /* 0: the backup tree was given by its root, or not at all */
     bool    has_backup;
+    enum child_kind kind;
+    uint8_t internal[32], emulated_key[32], rules_id[32];    /* CHILD_OF_OUTPUT */
+    char    rules[RULES_NAME];
 };
 /* Out: *size, in bytes: whole 64 KiB. */
 bool web_read_grow(uint64_t *size, struct web_problem *why, const void *body, size_t n);
-bool web_read_address(struct web_address *out, struct web_problem *why, const void *body, size_t n);
+/* {"document": base64, "signatures": [base64]}. Out: *message, for free(): the body of KEEPER_DOCUMENT. */
+bool web_read_document(uint8_t **message, size_t *len, struct web_problem *why, const void *body, size_t n);
+/* For a service with these children and rule sets. */
+bool web_read_address(struct web_address *out, struct web_problem *why, const void *body, size_t n, enum child_kind kind,
+                      const struct rule_list *rules);
 /* The answer to it, for the service's master public key; 0 without memory. */
 size_t web_address_body(uint8_t **out, const struct web_address *a, const uint8_t master[static 33]);
 

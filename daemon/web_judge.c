@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "daemon/trace.h"
 #include "daemon/web.h"
 #include "daemon/web_form.h"
 #include "daemon/web_text.h"
+#include "daemon/web_trace.h"
 #include "signer/emulate.h"
 #include "signer/tx.h"
 
@@ -45,7 +47,7 @@ static err answer_signed(struct web_request *r, struct rd *in)
     size_t n = 0;
     uint8_t *body = NULL;
     TX tx = NULL;
-    (void)rd_u64(&asked);
+    (void)rd_bytes(&asked, JUDGE_HEAD);
     const uint8_t *p = rd_var(&asked, r->message_len, &n);
     MUST(p);
     err e = tx_parse(&tx, p, n);
@@ -56,59 +58,65 @@ static err answer_signed(struct web_request *r, struct rd *in)
         return OK;
     }
     TRY(read_signatures(s, in, tx));
-    const char *unsigned_words = web_form_unsigned(&r->form, s);
-    if (unsigned_words) {
-        web_answer_error(r, 400, unsigned_words);
-        return OK;
-    }
+    if (r->form.kind == WEB_FORM_INPUT && !s[r->form.input].made) FAIL(E_FORMAT, "a verdict that is not on the input asked for");
     if (r->form.kind == WEB_FORM_JSON) n = web_signed_body(&body, tx, s, r->message_len);
     else n = web_form_answer(&body, &r->form, tx, s, r->message + r->message_len);
     web_answer_json(r, body, n);
     return OK;
 }
 
-/* POST /verify: what each input is, and no signature. */
-static err answer_valid(struct web_request *r, struct rd *in)
-{
-    size_t n = 0;
-    uint8_t *body = NULL;
-    if (rd_u32(in) != 0) FAIL(E_FORMAT, "a dry run that signs");
-    const uint8_t *kinds = rd_var(in, r->message_len, &n);
-    TRY(rd_end(in, "JUDGE_VERDICT"));
-    for (size_t i = 0; i < n; i++)
-        if (kinds[i] > SKIP_ON_CHAIN) FAIL(E_FORMAT, "an input of no kind");
-    n = web_valid_body(&body, kinds, n);
-    web_answer_json(r, body, n);
-    return OK;
-}
+enum { WORDS = 512 };
 
-static err take_verdict(struct web_request *r, const struct msg *m, err (*good)(struct web_request *, struct rd *))
+/* How every verdict begins. Out: the HTTP status and the public words. */
+static err read_status(int *status, char words[static WORDS], struct rd *in)
 {
-    struct rd in = rd_of(m->body, m->len);
-    char text[512];
     size_t n = 0;
-    const int status = rd_u16(&in);
-    const uint8_t *words = rd_var(&in, sizeof text - 1, &n);
-    if (!words || (status != 200 && (status < 400 || status > 599))) FAIL(E_FORMAT, "JUDGE_VERDICT with status %d", status);
-    if (status == 200) return good(r, &in);
-    memcpy(text, words, n);
-    text[n] = 0;
-    if (rd_u32(&in) != 0 || rd_u32(&in) != 0) FAIL(E_FORMAT, "a verdict that refuses and signs");
-    TRY(rd_end(&in, "JUDGE_VERDICT"));
-    web_answer_error(r, status, text);
+    *status = rd_u16(in);
+    const uint8_t *text = rd_var(in, WORDS - 1, &n);
+    if (!text || (*status != 200 && (*status < 400 || *status > 599))) FAIL(E_FORMAT, "a verdict with status %d", *status);
+    memcpy(words, text, n);
+    words[n] = 0;
     return OK;
 }
 
 static err on_verdict(struct web *w, struct web_request *r, const struct msg *m)
 {
+    struct rd in = rd_of(m->body, m->len);
+    char words[WORDS];
+    int status;
     (void)w;
-    return take_verdict(r, m, answer_signed);
+    TRY(read_status(&status, words, &in));
+    if (status == 200) return answer_signed(r, &in);
+    if (rd_u32(&in) != 0 || rd_u32(&in) != 0) FAIL(E_FORMAT, "a verdict that refuses and signs");
+    TRY(rd_end(&in, "JUDGE_VERDICT"));
+    web_answer_error(r, status, words);
+    return OK;
 }
 
+/* POST /verify: what each input is, or why not, and no signature. */
 static err on_dry_verdict(struct web *w, struct web_request *r, const struct msg *m)
 {
+    struct rd in = rd_of(m->body, m->len);
+    BYTES body = NULL;
+    char words[WORDS];
+    size_t kind_count = 0, traced = 0, n;
+    int status;
     (void)w;
-    return take_verdict(r, m, answer_valid);
+    TRY(read_status(&status, words, &in));
+    const uint8_t *kinds = rd_var(&in, r->message_len, &kind_count), *trace = rd_var(&in, TRACE_BYTES, &traced);
+    TRY(rd_end(&in, "TRIAL_VERDICT"));
+    for (size_t i = 0; i < kind_count; i++)
+        if (kinds[i] > SKIP_ON_CHAIN) FAIL(E_FORMAT, "an input of no kind");
+    if ((kind_count != 0) != (status == 200) || (traced != 0) != r->form.trace) FAIL(E_FORMAT, "a dry run's verdict that contradicts itself");
+    n = status == 200 ? web_valid_body(&body, kinds, kind_count) : web_error_body(&body, words, status, r->id);
+    if (body && traced) {
+        err e = web_trace_add(&body, &n, trace, traced);
+        if (e.code == E_MEMORY) mem_free_bytes(&body);
+        else TRY(e);
+    }
+    if (!body) web_answer_error(r, 500, "There is no memory for this answer.");
+    else web_answer_bytes(r, status, "application/json", take_bytes(&body), n);
+    return OK;
 }
 
 /* Take the body in, and see whether there is a key. True: r has its message. */
@@ -134,28 +142,35 @@ static bool ready_to_ask(struct web *w, struct web_request *r)
 
 void web_run_sign(struct web *w, struct web_request *r)
 {
-    if (ready_to_ask(w, r)) web_ask(w, r, LANE_JUDGE, JUDGE_SIGN, JUDGE_VERDICT, SIGN_SECONDS, on_verdict);
+    if (!ready_to_ask(w, r)) return;
+    if (r->form.trace) web_answer_error(r, 400, "trace goes with /verify only: whoever signs tells the verdict alone.");
+    else web_ask(w, r, LANE_JUDGE, JUDGE_SIGN, JUDGE_VERDICT, SIGN_SECONDS, on_verdict);
 }
 
 /* The judge of dry runs has no way to sign, so what it would ask there stands in front. */
 static bool put_params(const struct web *w, struct web_request *r)
 {
     BYTES message = NULL;
-    const size_t n = 33 + 8 + r->message_len;
+    const size_t cap = WIRE_TERMS_MOST + 1 + r->message_len;
+    const bool trace = r->form.trace;
     const struct wire_setup *set = &w->state.settings;
-    if (mem_new(&message, n).code) return false;
-    struct wr out = wr_of(message, n);
-    wr_bytes(&out, w->state.public_key, 33);
-    wr_u64(&out, set->limited ? set->max_weight : TX_MAX_WEIGHT);
+    struct wire_terms terms = { .max_weight = set->limited ? set->max_weight : TX_MAX_WEIGHT, .rules = w->state.rules };
+    enum child_kind kind;
+    if (!child_kind_of(&kind, w->state.profile) || mem_new(&message, cap).code) return false;
+    terms.kind = (uint8_t)kind;
+    memcpy(terms.master, w->state.public_key, sizeof terms.master);
+    struct wr out = wr_of(message, cap);
+    wire_put_terms(&out, &terms);
+    wr_u8(&out, trace);
     wr_bytes(&out, r->message, r->message_len);
-    const bool taken = web_request_message(r, take_bytes(&message), n);
-    r->form = (struct web_form){ 0 };     /* a dry run answers in one form only; what was kept for it is gone */
+    const bool taken = web_request_message(r, take_bytes(&message), out.len);
+    r->form = (struct web_form){ .trace = trace };     /* a dry run answers in one form only; what was kept for it is gone */
     return taken;
 }
 
 void web_run_verify(struct web *w, struct web_request *r)
 {
     if (!ready_to_ask(w, r)) return;
-    if (put_params(w, r)) web_ask(w, r, LANE_TRIAL, TRIAL_VERIFY, JUDGE_VERDICT, SIGN_SECONDS, on_dry_verdict);
+    if (put_params(w, r)) web_ask(w, r, LANE_TRIAL, TRIAL_VERIFY, TRIAL_VERDICT, SIGN_SECONDS, on_dry_verdict);
     else web_answer_error(r, 503, "There is no room for this request now.");
 }

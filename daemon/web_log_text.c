@@ -40,6 +40,7 @@ static void put_number(struct wr *w, const char *name, uint64_t v)
 
 void web_log_status(struct wr *w, const struct wire_log *l, const uint8_t *service_id)
 {
+    char head[65];
     wr_text(w, ",\"freshness\":\"");
     wr_text(w, web_freshness_text(l ? l->freshness : FRESH_NONE));
     wr_text(w, "\",\"log\":");
@@ -53,6 +54,12 @@ void web_log_status(struct wr *w, const struct wire_log *l, const uint8_t *servi
     put_number(w, ",\"cosigned\":", l->cosigned);
     put_number(w, ",\"unanchored_generations\":", l->unanchored);
     put_number(w, ",\"largest_told\":", l->told);
+    put_number(w, ",\"state\":{\"generation\":", l->generation);
+    put_number(w, ",\"log_size\":", l->sealed);
+    hex_from(head, l->head, sizeof l->head);
+    wr_text(w, ",\"head\":\"");
+    wr_text(w, head);
+    wr_text(w, "\"}");
     wr_text(w, "}");
 }
 

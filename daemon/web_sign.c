@@ -196,6 +196,18 @@ void web_write_roots(struct wr *w, const struct web_root *roots, size_t inputs)
         if (roots[i].given) emulate_write_backup(w, (uint32_t)i, roots[i].root);
 }
 
+bool web_write_rules(struct wr *w, const json_t *root, struct web_problem *why)
+{
+    static const char name[] = "rules";
+    const json_t *v = json_object_get(root, name);
+    const char *text = "";
+    size_t n = 0;
+    if (v && !json_is_null(v) && !web_text(root, name, &text, &n, why)) return false;
+    if (n >= RULES_NAME || (json_is_string(v) && n == 0)) return web_misfit(why, name, "not a rule set's name");
+    emulate_write_rules(w, text, n);
+    return true;
+}
+
 static bool write_roots(struct draft *d, struct wr *w, const json_t *of)
 {
     static const char name[] = "backup_merkle_roots";
@@ -208,8 +220,9 @@ static bool write_message(struct draft *d, struct wr *w, uint64_t id, const json
 {
     if (!read_tx(d, root)) return false;
     wr_u64(w, id);
+    wr_u32(w, JUDGE_ALL);
     emulate_write_tx(w, &d->tx);
-    return write_spent(d, w, root) && write_roots(d, w, root);
+    return write_spent(d, w, root) && write_roots(d, w, root) && web_write_rules(w, root, d->why);
 }
 
 /* The transaction and its outputs as JSON. */
@@ -242,6 +255,9 @@ static bool find_form(struct web_form *form, const json_t *root, struct web_prob
         return web_problem(why, 400, "A request holds a PSBT or a transaction with its spent outputs, not both.");
     if (finalize && !psbt) return web_problem(why, 400, "finalize goes with psbt only: other forms always give the whole transaction.");
     if (finalize && !json_is_boolean(finalize)) return web_problem(why, 400, "finalize is true or false.");
+    const json_t *trace = json_object_get(root, "trace");
+    if (trace && !json_is_boolean(trace)) return web_problem(why, 400, "trace is true or false.");
+    form->trace = json_is_true(trace);
     form->kind = psbt ? WEB_FORM_PSBT : input ? WEB_FORM_INPUT : json_is_string(tx) ? WEB_FORM_HEX : WEB_FORM_JSON;
     form->finalize = json_is_true(finalize);
     return true;

@@ -200,7 +200,7 @@ const char *web_phase_text(uint8_t phase)
 {
     static const char *const text[PHASES] = {
         [PHASE_STARTING] = "starting", [PHASE_AWAITING_SETUP] = "awaiting-setup", [PHASE_DERIVING] = "deriving",
-        [PHASE_RESTORING] = "restoring", [PHASE_WITNESSING] = "witnessing", [PHASE_SERVING] = "serving",
+        [PHASE_RESTORING] = "restoring", [PHASE_WITNESSING] = "witnessing", [PHASE_ANNOUNCING] = "announcing", [PHASE_HANDED_OVER] = "handed-over", [PHASE_SERVING] = "serving",
     };
     return phase < PHASES && text[phase] ? text[phase] : "unknown";
 }
@@ -216,7 +216,10 @@ static void put_state(struct wr *w, const struct wire_state *s)
     if (s->public_key[0]) put_quoted_hex(w, s->public_key, sizeof s->public_key);
     else wr_text(w, "null");
     name_string(w, ",\"profile\":", s->profile);
+    wr_text(w, ",\"rules\":");
+    rules_list_json(w, &s->rules);
     name_number(w, ",\"epoch\":", s->epoch);
+    name_number(w, ",\"releases\":", s->releases);
     wr_text(w, ",\"blockhash_check\":");
     if (s->has_service) block_check_json(w, &s->check);
     else wr_text(w, "null");
@@ -234,13 +237,13 @@ size_t web_status_body(uint8_t **out, const struct web_status *s)
 {
     BYTES room = NULL;
     *out = NULL;
-    if (mem_new(&room, SMALL).code) return 0;
-    struct wr w = wr_of(room, SMALL);
+    if (mem_new(&room, SMALL + RULES_MAX * RULES_JSON).code) return 0;
+    struct wr w = wr_of(room, SMALL + RULES_MAX * RULES_JSON);
     name_string(&w, "{\"version\":", HOLDFAST_VERSION);
     name_string(&w, ",\"service\":", s->config->service_name);
     name_string(&w, ",\"genesis\":", s->config->genesis);
     if (s->state) put_state(&w, s->state);
-    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"epoch\":null,\"blockhash_check\":null,\"accepted\":null");
+    else wr_text(&w, ",\"simulated\":null,\"phase\":\"starting\",\"service_id\":null,\"public_key\":null,\"profile\":null,\"rules\":null,\"epoch\":null,\"releases\":null,\"blockhash_check\":null,\"accepted\":null");
     web_log_status(&w, s->log, s->state && s->state->has_service ? s->state->service_id : NULL);
     wr_text(&w, ",\"disk\":");
     if (s->disk) put_disk(&w, s->disk);
@@ -298,7 +301,7 @@ void web_refused_text(char *out, size_t room, uint32_t findings)
 
 /* ---- the list of requests ---- */
 
-enum { ENTRY_ROOM = 320 + 2 * WIRE_TEXT };
+enum { ENTRY_ROOM = 320 + 2 * WIRE_TEXT + RULES_NAME + WIRE_WHICH };
 
 static void put_entry(struct wr *w, const struct wire_entry *e)
 {
@@ -311,6 +314,8 @@ static void put_entry(struct wr *w, const struct wire_entry *e)
     name_number(w, ",\"status\":", e->status);
     name_number(w, ",\"inputs\":", e->inputs);
     name_number(w, ",\"signed\":", e->signed_inputs);
+    name_string(w, ",\"input\":", e->which);
+    name_string(w, ",\"rules\":", e->rules);
     name_string(w, ",\"text\":", e->text);
     wr_text(w, "}");
 }

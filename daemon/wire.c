@@ -71,7 +71,9 @@ void wire_put_state(struct wr *w, const struct wire_state *s)
     wr_bytes(w, s->channel_key, sizeof s->channel_key);
     wr_bytes(w, s->boot, sizeof s->boot);
     wr_u32(w, s->epoch);
+    wr_u32(w, s->releases);
     put_text(w, s->profile);
+    rules_list_write(w, &s->rules);
     wire_put_setup(w, &s->settings);
     block_check_write(w, &s->check);
 }
@@ -87,9 +89,28 @@ void wire_get_state(struct rd *r, struct wire_state *s)
     rd_copy(r, s->channel_key, sizeof s->channel_key);
     rd_copy(r, s->boot, sizeof s->boot);
     s->epoch = rd_u32(r);
+    s->releases = rd_u32(r);
     get_text(r, s->profile, sizeof s->profile);
+    rules_list_read(r, &s->rules);
     wire_get_setup(r, &s->settings);
     block_check_read(r, &s->check);
+}
+
+void wire_put_terms(struct wr *w, const struct wire_terms *t)
+{
+    wr_bytes(w, t->master, sizeof t->master);
+    wr_u64(w, t->max_weight);
+    wr_u8(w, t->kind);
+    rules_list_write(w, &t->rules);
+}
+
+void wire_get_terms(struct rd *r, struct wire_terms *t)
+{
+    rd_copy(r, t->master, sizeof t->master);
+    t->max_weight = rd_u64(r);
+    t->kind = rd_u8(r);
+    rules_list_read(r, &t->rules);
+    if (t->kind > CHILD_OF_OUTPUT || !t->rules.count) r->bad = true;
 }
 
 void wire_put_entry(struct wr *w, const struct wire_entry *e)
@@ -102,6 +123,8 @@ void wire_put_entry(struct wr *w, const struct wire_entry *e)
     wr_u32(w, e->inputs);
     wr_u32(w, e->signed_inputs);
     put_text(w, e->text);
+    put_text(w, e->which);
+    put_text(w, e->rules);
 }
 
 void wire_get_entry(struct rd *r, struct wire_entry *e)
@@ -114,6 +137,22 @@ void wire_get_entry(struct rd *r, struct wire_entry *e)
     e->inputs = rd_u32(r);
     e->signed_inputs = rd_u32(r);
     get_text(r, e->text, sizeof e->text);
+    get_text(r, e->which, sizeof e->which);
+    get_text(r, e->rules, sizeof e->rules);
+}
+
+void wire_put_spend(struct wr *w, const struct wire_spend *s)
+{
+    wr_bytes(w, s->message, 32);
+    wr_bytes(w, s->key, 32);
+    wr_u64(w, s->value);
+}
+
+void wire_get_spend(struct rd *r, struct wire_spend *s)
+{
+    rd_copy(r, s->message, 32);
+    rd_copy(r, s->key, 32);
+    s->value = rd_u64(r);
 }
 
 void wire_put_disk(struct wr *w, const struct wire_disk *d)
@@ -167,6 +206,9 @@ void wire_put_log(struct wr *w, const struct wire_log *l)
     wr_u64(w, l->cosigned);
     wr_u64(w, l->unanchored);
     wr_u64(w, l->told);
+    wr_u64(w, l->generation);
+    wr_u64(w, l->sealed);
+    wr_bytes(w, l->head, sizeof l->head);
 }
 
 void wire_get_log(struct rd *r, struct wire_log *l)
@@ -180,4 +222,7 @@ void wire_get_log(struct rd *r, struct wire_log *l)
     l->cosigned = rd_u64(r);
     l->unanchored = rd_u64(r);
     l->told = rd_u64(r);
+    l->generation = rd_u64(r);
+    l->sealed = rd_u64(r);
+    rd_copy(r, l->head, sizeof l->head);
 }

@@ -167,6 +167,11 @@ void seal_on_progress(struct sealer *s, void (*on)(void *self, uint64_t done, ui
     s->progress_self = self;
 }
 
+void seal_manifest_hash(uint8_t out[static 32], const struct sealer *s)
+{
+    memcpy(out, s->now.head.manifest_sha256, 32);
+}
+
 uint64_t seal_generation(const struct sealer *s)
 {
     return s->now.head.generation;

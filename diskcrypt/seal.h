@@ -56,6 +56,7 @@ struct seal_report {
     uint64_t data;                    /* image bytes in stored chunks                       */
     uint64_t written;                 /* of those, sealed anew for this generation          */
     uint64_t moved;                   /* bytes of objects sent or received                  */
+    uint64_t log_position;            /* entries of the service's log before this generation's own */
 };
 
 /* Write the next generation of `image`, which nobody writes to meanwhile: the chunks that changed since the
@@ -109,6 +110,8 @@ void seal_use_journal(struct sealer *s, const struct seal_journal *journal);
 /* Move the head for the log alone: the generation stays. Fails: as seal_write(), E_STATE also without a generation. */
 err  seal_log(struct sealer *s, uint64_t now);
 
+/* SHA-256 of the present generation's manifest; zeros before the first. */
+void seal_manifest_hash(uint8_t out[static 32], const struct sealer *s);
 /* The present generation: 0 before the first. */
 uint64_t seal_generation(const struct sealer *s);
 

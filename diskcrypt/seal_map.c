@@ -26,7 +26,6 @@ err map_new(struct seal_map **out, uint64_t image_size)
     m->at = calloc(m->chunks, sizeof *m->at);
     m->packs = calloc(MANIFEST_PACKS_MAX, sizeof *m->packs);
     if (!m->at || !m->packs) FAIL(E_MEMORY, "no memory for a map of %u chunks", m->chunks);
-    for (uint32_t i = 0; i < m->chunks; i++) m->at[i].pack = PLACE_NONE;
     *out = m;
     m = NULL;
     return OK;
@@ -43,7 +42,7 @@ err map_of_manifest(struct seal_map **out, const struct manifest_clear *list, co
         struct manifest_entry e;
         manifest_entry_get(&e, entries, i);
         struct place *p = &m->at[e.index];
-        p->pack = (int32_t)e.pack;
+        p->pack = (int32_t)e.pack + 1;
         p->nth = (uint32_t)((e.offset - PACK_HEAD) / CHUNK_SIZE);
         memcpy(p->tag, e.tag, sizeof p->tag);
     }
@@ -74,7 +73,7 @@ static void count_live(uint32_t live[static MANIFEST_PACKS_MAX], uint32_t *write
     memset(live, 0, MANIFEST_PACKS_MAX * sizeof *live);
     *writes = 0;
     for (uint32_t i = 0; i < m->chunks; i++) {
-        if (m->at[i].pack >= 0) live[m->at[i].pack]++;
+        if (m->at[i].pack > 0) live[m->at[i].pack - 1]++;
         else *writes += m->at[i].pack == PLACE_WRITE;
     }
 }
@@ -128,12 +127,12 @@ void map_tidy(struct seal_map *m, uint32_t *writes)
     int32_t number[MANIFEST_PACKS_MAX];
     count_live(live, writes, m);
     for (uint32_t i = 0; i < m->pack_count; i++) {
-        number[i] = (int32_t)next;
         if (live[i]) m->packs[next++] = m->packs[i];
+        number[i] = (int32_t)next;
     }
     m->pack_count = next;
     for (uint32_t i = 0; i < m->chunks; i++)
-        if (m->at[i].pack >= 0) m->at[i].pack = number[m->at[i].pack];
+        if (m->at[i].pack > 0) m->at[i].pack = number[m->at[i].pack - 1];
 }
 
 void map_plan(struct seal_map *m, uint32_t *writes)
@@ -143,8 +142,7 @@ void map_plan(struct seal_map *m, uint32_t *writes)
     count_live(live, writes, m);
     give_up(gone, m, live, *writes);
     for (uint32_t i = 0; i < m->chunks; i++) {
-        if (m->at[i].pack < 0 || !gone[m->at[i].pack]) continue;
-        m->at[i].pack = PLACE_WRITE;
+        if (m->at[i].pack > 0 && gone[m->at[i].pack - 1]) m->at[i].pack = PLACE_WRITE;
     }
     map_tidy(m, writes);
 }
@@ -152,7 +150,7 @@ void map_plan(struct seal_map *m, uint32_t *writes)
 uint32_t map_stored(const struct seal_map *m)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < m->chunks; i++) n += m->at[i].pack >= 0;
+    for (uint32_t i = 0; i < m->chunks; i++) n += m->at[i].pack > 0;
     return n;
 }
 
@@ -160,8 +158,8 @@ void map_entries(uint8_t *out, const struct seal_map *m)
 {
     for (uint32_t i = 0; i < m->chunks; i++) {
         const struct place *p = &m->at[i];
-        struct manifest_entry e = { .index = i, .pack = (uint32_t)p->pack, .offset = PACK_HEAD + (uint64_t)p->nth * CHUNK_SIZE };
-        if (p->pack < 0) continue;
+        if (p->pack <= 0) continue;
+        struct manifest_entry e = { .index = i, .pack = (uint32_t)p->pack - 1, .offset = PACK_HEAD + (uint64_t)p->nth * CHUNK_SIZE };
         memcpy(e.tag, p->tag, sizeof e.tag);
         manifest_entry_build(out, &e);
         out += MANIFEST_ENTRY;

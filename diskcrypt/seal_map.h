@@ -13,14 +13,14 @@
 #include "diskcrypt/manifest.h"
 
 enum {
-    PLACE_NONE  = -1,                     /* zeros: not stored                              */
-    PLACE_WRITE = -2,                     /* goes into the new pack                         */
+    PLACE_NONE  = 0,                      /* zeros: not stored. So a hole's places cost no memory before one is written */
+    PLACE_WRITE = -1,                     /* goes into the new pack                         */
     MAP_PACKS_WANTED = 256                /* packs of one generation, before they are merged */
 };
 
 /* One chunk of the image. */
 struct place {
-    int32_t  pack;                        /* number in `packs`, or PLACE_...                */
+    int32_t  pack;                        /* number in `packs`, counted from 1, or PLACE_... */
     uint32_t nth;                         /* chunk in that pack                             */
     uint8_t  tag[CHUNK_TAG];
     uint8_t  digest[CHUNK_TAG];           /* valid when digested                            */

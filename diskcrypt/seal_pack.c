@@ -75,7 +75,7 @@ static err writing_chunk(struct writing *w, uint8_t *out, const uint8_t *plain, 
     chunk_nonce(nonce, index);
     chunk_aad(aad, &w->head, index);
     TRY(gcm_seal(w->key, out, p->tag, nonce, aad, sizeof aad, plain, CHUNK_SIZE));
-    p->pack = (int32_t)w->map->pack_count;
+    p->pack = (int32_t)w->map->pack_count + 1;
     p->nth = w->nth++;
     w->written++;
     return OK;

@@ -25,14 +25,18 @@ struct restoring {
     uint64_t at;                          /* bytes of the pack taken                          */
     uint8_t *part;                        /* a chunk (or the header) that comes in pieces     */
     size_t   part_len;
-    uint8_t *plain;
+    uint8_t *plain;                       /* RUN bytes: chunks that lie side by side in the image ... */
+    size_t   run;                         /* ... so many bytes of them, not yet written ...   */
+    uint64_t run_at;                      /* ... and where they go                            */
 };
+/* Large enough that a write costs its copy, small enough for the cache. */
+enum { RUN = 8 * CHUNK_SIZE };
 
 static void restoring_drop(struct restoring *t)
 {
     gcm_close_key(&t->key);
     if (t->plain)
-        mem_wipe(t->plain, CHUNK_SIZE);
+        mem_wipe(t->plain, RUN);
     mem_free_bytes(&t->plain);
     mem_free_bytes(&t->part);
     seal_manifest_drop(t->s);             /* large, and not needed again */
@@ -72,6 +76,24 @@ static bool entry_at(struct restoring *t, struct manifest_entry *e, uint64_t off
     return false;
 }
 
+static err run_write(struct restoring *t)
+{
+    const size_t n = t->run;
+    t->run = 0;
+    return n > 0 ? t->image->write_at(t->image, t->plain, n, t->run_at) : OK;
+}
+
+/* Where the chunk that goes to `at` is opened: behind the one before it, if they are neighbours. Out: *room. */
+static err run_room(uint8_t **room, struct restoring *t, uint64_t at)
+{
+    if (t->run == RUN || t->run_at + t->run != at)
+        TRY(run_write(t));
+    if (t->run == 0)
+        t->run_at = at;
+    *room = t->plain + t->run;
+    return OK;
+}
+
 static err chunk_open(struct restoring *t, const uint8_t *sealed, uint64_t offset)
 {
     struct manifest_entry e;
@@ -80,12 +102,14 @@ static err chunk_open(struct restoring *t, const uint8_t *sealed, uint64_t offse
     uint8_t nonce[CHUNK_NONCE], aad[CHUNK_AAD];
     chunk_nonce(nonce, e.index);
     chunk_aad(aad, &t->head, e.index);
-    err bad = gcm_unseal(t->key, t->plain, e.tag, nonce, aad, sizeof aad, sealed, CHUNK_SIZE);
+    uint8_t *plain;
+    TRY(run_room(&plain, t, (uint64_t)e.index * CHUNK_SIZE));
+    err bad = gcm_unseal(t->key, plain, e.tag, nonce, aad, sizeof aad, sealed, CHUNK_SIZE);
     if (bad.code == E_AUTH)
         FAIL(E_AUTH, "chunk %u in %s does not verify", e.index, t->pack.name);
     TRY(bad);
     if (t->image)
-        TRY(t->image->write_at(t->image, t->plain, CHUNK_SIZE, (uint64_t)e.index * CHUNK_SIZE));
+        t->run += CHUNK_SIZE;
     t->done += CHUNK_SIZE;
     seal_tell(t->s, t->done, (uint64_t)t->m->stored * CHUNK_SIZE);
     return OK;
@@ -151,7 +175,7 @@ static err pack_restore(struct restoring *t, uint32_t number)
         FAIL(E_FORMAT, "%s has %llu bytes instead of %llu", t->pack.name, (unsigned long long)total,
              (unsigned long long)t->pack.size);
     t->moved += total;
-    return OK;
+    return run_write(t);
 }
 
 /* Zero chunks are not stored, so what was there before would show through. */
@@ -169,7 +193,7 @@ static err image_empty(struct blk *image)
 static err packs_restore(struct restoring *t)
 {
     TRY(mem_new(&t->part, CHUNK_SIZE));
-    TRY(mem_new(&t->plain, CHUNK_SIZE));
+    TRY(mem_new(&t->plain, RUN));
     for (uint32_t i = 0; i < t->m->packs; i++)
         TRY(pack_restore(t, i));
     if (t->done != (uint64_t)t->m->stored * CHUNK_SIZE)
@@ -186,7 +210,7 @@ err seal_verify(struct sealer *s, struct seal_report *r)
     RESTORING t = { .s = s, .m = &s->list };
     TRY(seal_manifest_open(s, (uint64_t)CHUNK_COUNT_MAX * CHUNK_SIZE));
     TRY(packs_restore(&t));
-    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size };
+    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size, t.m->log_position };
     return OK;
 }
 
@@ -209,6 +233,6 @@ err seal_restore(struct sealer *s, struct seal_report *r, struct blk *image, uin
     TRY(image->sync(image));
     TRY(map_of_manifest(&s->map, t.m, s->entries));
     s->restored = true;
-    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size };
+    *r = (struct seal_report){ t.m->generation, t.m->time, t.m->image_size, t.done, 0, t.moved + t.m->total_size, t.m->log_position };
     return OK;
 }

@@ -37,7 +37,7 @@ err seal_digest(struct sealer *s, struct place *p, const uint8_t *plain)
 
 static err pack_key(struct scan *c, int32_t number)
 {
-    const struct manifest_pack *p = &c->map->packs[number];
+    const struct manifest_pack *p = &c->map->packs[number - 1];
     if (c->key && c->number == number) return OK;
     gcm_close_key(&c->key);
     c->number = number;
@@ -102,11 +102,12 @@ static err scan_run(struct scan *c, struct blk *image, uint8_t *room, uint32_t f
 
 err seal_scan(struct sealer *s, struct seal_map *map, struct blk *image, uint8_t *room)
 {
-    SCAN c = { .s = s, .map = map, .number = -1 };
+    SCAN c = { .s = s, .map = map };
     uint32_t from, to;
     for (uint32_t at = 0; at < map->chunks; at = to) {
         TRY(seal_next_run(image, &from, &to, at));
-        for (uint32_t hole = at; hole < from; hole++) map->at[hole].pack = PLACE_NONE;
+        for (uint32_t hole = at; hole < from; hole++)
+            if (map->at[hole].pack != PLACE_NONE) map->at[hole].pack = PLACE_NONE;
         /* With nothing to compare with, all is written, zeros apart; who writes finds them. */
         for (uint32_t all = from; !s->map && all < to; all++) map->at[all].pack = PLACE_WRITE;
         if (s->map) TRY(scan_run(&c, image, room, from, to));

@@ -115,7 +115,7 @@ err seal_write_live(struct sealer *s, struct seal_report *r, struct blk *image, 
     TRY(stage_log(s, &next, now));
     TRY(seal_move_head(s, &next, &w.map));
     *r = (struct seal_report){ next.generation, now, w.head.image_size, (uint64_t)m.stored * CHUNK_SIZE,
-                               (uint64_t)w.written * CHUNK_SIZE, moved };
+                               (uint64_t)w.written * CHUNK_SIZE, moved, m.log_position };
     return OK;
 }
 

@@ -9,6 +9,7 @@
 #include "parent/ask.h"
 #include "parent/say.h"
 #include "parent/setup_headers.h"
+#include "parent/trace_show.h"
 
 enum { SIGN_BODY_MAX = 4 << 20, USUAL_S = 60, SETUP_S = 180, SEAL_S = 180 };
 
@@ -58,6 +59,9 @@ static enum exits refused(const struct call *c, const struct http_answer *a)
     const char *reason = json_string_value(json_object_get(body, "reason"));
     if (reason) hint = NULL;
     JSON detail = json_pack("{s:I, s:s?, s:s*, s:O*}", "status", (json_int_t)a->status, "request_id", id, "reason", reason, "account", json_object_get(body, "account"));
+    json_t *trace = json_object_get(body, "trace");
+    if (trace && c->json) json_object_set(detail, "trace", trace);
+    else if (trace) trace_show(trace);
     if (words && reason) return say_failure(c, code, &detail, hint, "%s: %s (HTTP %ld)", words, reason, a->status);
     if (words) return say_failure(c, code, &detail, hint, "%s (HTTP %ld)", words, a->status);
     return say_failure(c, code, &detail, hint, "HTTP %ld: %.300s", a->status, (const char *)a->body);
@@ -278,6 +282,19 @@ static enum exits wrap_psbt(uint8_t **request, size_t *n, const struct call *c)
     return EXIT_DONE;
 }
 
+/* Ask for a trace as well: a member of the request, in any of its forms. */
+static enum exits add_trace(uint8_t **request, size_t *n, const struct call *c)
+{
+    JSON body = json_loadb((const char *)*request, *n, JSON_REJECT_DUPLICATES, NULL);
+    if (json_object_set_new(body, "trace", json_true()) != 0)
+        return say_failure(c, EXIT_USAGE, NULL, "Without --trace the service says what is wrong with it.", "sign: --trace: the request is no JSON object");
+    mem_free_bytes(request);
+    *request = (uint8_t *)json_dumps(body, JSON_COMPACT);
+    if (!*request) return say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
+    *n = strlen((const char *)*request);
+    return EXIT_DONE;
+}
+
 /* The PSBT for the next program; which inputs are left to others, for the reader. */
 static enum exits show_psbt(const struct call *c, json_t **body)
 {
@@ -304,18 +321,24 @@ static enum exits run_sign(const struct call *c)
     JSON body = NULL;
     size_t n = 0;
     const char *psbt = call_value(c, "psbt"), *path = psbt ? psbt : c->operands[0];
-    const bool dry = call_value(c, "dry-run") != NULL;
+    const bool dry = call_value(c, "dry-run") != NULL, trace = call_value(c, "trace") != NULL;
+    if (trace && !dry) return say_failure(c, EXIT_USAGE, NULL, "A signature is never given with a trace.", "sign: --trace goes with --dry-run");
     if ((psbt != NULL) == (c->operand_count == 1))
         return say_failure(c, EXIT_USAGE, NULL, "`holdfast sign --help` shows both ways.", "sign: give either FILE or --psbt FILE");
     if (call_value(c, "finalize") && (!psbt || dry))
         return say_failure(c, EXIT_USAGE, NULL, NULL, "sign: --finalize goes with --psbt, and not with --dry-run");
     enum exits code = read_request(&request, &n, c, path);
     if (code == EXIT_DONE && psbt) code = wrap_psbt(&request, &n, c);
+    if (code == EXIT_DONE && trace) code = add_trace(&request, &n, c);
     if (code == EXIT_DONE)
         code = ask(c, &body, &(struct http_request){ .url = url_of(c), .path = dry ? "/verify" : "/verify-and-sign", .body = request, .body_len = n,
                                                      .timeout_s = USUAL_S, .progress = dry ? "waiting for the verdict" : "waiting for the signature" });
     if (code != EXIT_DONE) return code;
     if (psbt && !dry) return show_psbt(c, &body);
+    if (trace && !c->json) {
+        trace_show_valid(body);
+        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
+    }
     /* The answer is JSON for the next program in either case. */
     return say_json(&body);
 }
@@ -324,6 +347,7 @@ static const struct option_row sign_options[] = {
     { "psbt", "FILE|-", "instead of FILE: a PSBT (version 0 or 2; bytes or base64); print it, signed, in base64" },
     { "finalize", NULL, "with --psbt: put final witnesses in place of signatures" },
     { "dry-run", NULL, "have it verified only: nothing is signed or recorded" },
+    { "trace", NULL, "with --dry-run: show each instruction of the scripts, and what it left on the stacks" },
     ASK_OPTIONS, { NULL, NULL, NULL },
 };
 static const struct option_row ask_only[] = { ASK_OPTIONS, { NULL, NULL, NULL } };

@@ -11,7 +11,7 @@
 #include "keystore/key_evidence.h"
 #include "keystore/pem.h"
 #include "parent/file.h"
-#include "parent/nitro_root.h"
+#include "keystore/nitro_root.h"
 #include "parent/say.h"
 
 enum { ACCOUNTS_MAX = 16, POLICY_ROOM = 8192, EVIDENCE_CAP = 2 << 20, ROOT_CAP = 64 << 10 };

@@ -12,7 +12,7 @@
 #include "parent/ask.h"
 #include "parent/file.h"
 #include "parent/measure.h"
-#include "parent/nitro_root.h"
+#include "keystore/nitro_root.h"
 #include "parent/say.h"
 #include "parent/verify.h"
 

@@ -46,7 +46,7 @@ enum exits command_main(int argc, char **argv, const struct command *commands, s
 extern const struct command run_command, backups_command, backup_command, restore_command, disk_command, address_command;
 extern const struct command status_command, seal_command, setup_command, public_key_command;
 extern const struct command settings_command, requests_command, sign_command;
-extern const struct command verify_command, pcr_command, eif_command, key_command, witness_command;
+extern const struct command log_command, verify_command, pcr_command, eif_command, key_command, witness_command;
 extern const struct command policy_command, release_command, veto_command, permit_command, genesis_command, upgrade_command;
 
 #endif

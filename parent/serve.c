@@ -53,6 +53,7 @@ static err serve_session(int fd, struct session *session, const struct parent_co
     SEGMENTS log = { 0 };
     bool ended = false, stopping = false;
     TRY(mem_new(&room, LINK_PIECE));
+    fd_wide(fd);
     TRY(msg_send(fd, LINK_READY, seq, NULL, 0, SERVE_FRAME_MS));
     for (;;) {
         struct msg m;

@@ -10,7 +10,7 @@
 #include "keystore/pem.h"
 #include "parent/ask.h"
 #include "parent/file.h"
-#include "parent/nitro_root.h"
+#include "keystore/nitro_root.h"
 #include "parent/say.h"
 #include "parent/upgrade.h"
 #include "parent/verify.h"

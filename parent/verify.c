@@ -192,7 +192,7 @@ static void judge_document(struct verify_result *r, const struct verify_want *wa
 static bool is_statement(const json_t *v)
 {
     const char *type = json_string_value(json_object_get(v, "type"));
-    return type && strcmp(type, "holdfast-statement") == 0 && json_integer_value(json_object_get(v, "version")) == 1
+    return type && strcmp(type, "holdfast-statement") == 0 && json_integer_value(json_object_get(v, "version")) == 2
         && json_is_boolean(json_object_get(v, "simulated"));
 }
 
@@ -216,7 +216,7 @@ static void judge_statement(struct verify_result *r, const struct verify_want *w
     json_t *v = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
     if (!is_statement(v)) {
         json_decref(v);
-        line(r, name, VERIFY_FAILED, "the document commits to this text, but it is no statement of version 1");
+        line(r, name, VERIFY_FAILED, "the document commits to this text, but it is no statement of version 2");
         return;
     }
     r->statement = v;

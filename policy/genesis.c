@@ -13,11 +13,32 @@ static bool plain(const char *s)
     return true;
 }
 
+enum { RULES_TEXT = GENESIS_RULES * (2 * GENESIS_RULE_SET + 3) + 3 };
+
+/* ["hex","hex"], NUL-terminated. */
+static void put_rules(char out[static RULES_TEXT], const struct genesis *g)
+{
+    char hex[2 * GENESIS_RULE_SET + 1];
+    struct wr w = wr_of(out, RULES_TEXT - 1);
+    wr_text(&w, "[");
+    for (size_t i = 0; i < g->rules && i < GENESIS_RULES; i++) {
+        MUST(g->rule_set[i].n <= GENESIS_RULE_SET);
+        hex_from(hex, g->rule_set[i].bytes, g->rule_set[i].n);
+        wr_text(&w, i ? ",\"" : "\"");
+        wr_text(&w, hex);
+        wr_text(&w, "\"");
+    }
+    wr_text(&w, "]");
+    MUST(!w.full);
+    out[w.len] = 0;
+}
+
 err genesis_render(char out[static GENESIS_MAX], size_t *len, const struct genesis *g)
 {
     if (!plain(g->name) || !plain(g->key_arn) || !plain(g->profile))
         FAIL(E_FORMAT, "a text of the genesis document is not plain");
-    char hash[65], nonce[33], weight[24] = "null", point[69] = "null", check[BLOCK_CHECK_JSON] = "";
+    char hash[65], nonce[33], weight[24] = "null", point[69] = "null", check[BLOCK_CHECK_JSON] = "", rules[RULES_TEXT];
+    put_rules(rules, g);
     struct wr w = wr_of(check, sizeof check - 1);
     block_check_json(&w, &g->check);
     hex_from(hash, g->blockhash, 32);
@@ -29,10 +50,10 @@ err genesis_render(char out[static GENESIS_MAX], size_t *len, const struct genes
         snprintf(point, sizeof point, "\"%s\"", hex);
     }
     int n = snprintf(out, GENESIS_MAX,
-        "{\"type\":\"holdfast-genesis\",\"version\":2,\"name\":\"%s\",\"key\":\"%s\",\"blockhash\":\"%s\",\"blockhash_check\":%s,"
-        "\"profile\":\"%s\",\"max_weight\":%s,\"created\":%" PRIu64 ",\"nonce\":\"%s\","
+        "{\"type\":\"holdfast-genesis\",\"version\":3,\"name\":\"%s\",\"key\":\"%s\",\"blockhash\":\"%s\",\"blockhash_check\":%s,"
+        "\"profile\":\"%s\",\"rules\":%s,\"max_weight\":%s,\"created\":%" PRIu64 ",\"nonce\":\"%s\","
         "\"key_point\":%s,\"accepted\":%" PRIu32 "}",
-        g->name, g->key_arn, hash, check, g->profile, weight, g->created, nonce, point, g->accepted);
+        g->name, g->key_arn, hash, check, g->profile, rules, weight, g->created, nonce, point, g->accepted);
     if (n < 0 || n >= GENESIS_MAX) FAIL(E_LIMIT, "the genesis document is too long");
     *len = (size_t)n;
     return OK;
@@ -64,11 +85,25 @@ void genesis_read_point(struct rd *r, uint8_t out[static 33])
     if (out[0] != 2 && out[0] != 3 && memcmp(out, unknown, sizeof unknown) != 0) r->bad = true;
 }
 
+static void read_rules(struct rd *r, struct genesis *g)
+{
+    g->rules = rd_u8(r);
+    if (g->rules == 0 || g->rules > GENESIS_RULES) r->bad = true;      /* without one it could sign nothing */
+    for (size_t i = 0; rd_ok(r) && i < g->rules; i++) {
+        size_t n = 0;
+        const uint8_t *p = rd_var(r, GENESIS_RULE_SET, &n);
+        if (p) memcpy(g->rule_set[i].bytes, p, n);
+        g->rule_set[i].n = (uint8_t)n;
+    }
+}
+
 void genesis_write(struct wr *w, const struct genesis *g)
 {
     wr_var(w, g->name, strlen(g->name));
     wr_var(w, g->key_arn, strlen(g->key_arn));
     wr_var(w, g->profile, strlen(g->profile));
+    wr_u8(w, g->rules);
+    for (size_t i = 0; i < g->rules && i < GENESIS_RULES; i++) wr_var(w, g->rule_set[i].bytes, g->rule_set[i].n);
     wr_bytes(w, g->blockhash, 32);
     wr_u8(w, g->limited);
     wr_u64(w, g->limited ? g->max_weight : 0);
@@ -84,6 +119,7 @@ void genesis_read(struct rd *r, struct genesis *g)
     genesis_read_text(r, g->name, sizeof g->name);
     genesis_read_text(r, g->key_arn, sizeof g->key_arn);
     genesis_read_text(r, g->profile, sizeof g->profile);
+    read_rules(r, g);
     rd_copy(r, g->blockhash, 32);
     uint8_t limited = rd_u8(r);
     g->limited = limited == 1;

@@ -12,12 +12,16 @@
 #include "core/err.h"
 #include "policy/block_check.h"
 
-enum { GENESIS_MAX = 1024, GENESIS_NAME = 64, GENESIS_ARN = 256, GENESIS_PROFILE = 32, SERVICE_ID_LEN = 32 };
+enum { GENESIS_RULES = 8, GENESIS_RULE_SET = 128, GENESIS_MAX = 1024 + GENESIS_RULES * (2 * GENESIS_RULE_SET + 3), GENESIS_NAME = 64, GENESIS_ARN = 256, GENESIS_PROFILE = 32, SERVICE_ID_LEN = 32 };
 
 struct genesis {
     char     name[GENESIS_NAME];
     char     key_arn[GENESIS_ARN];
     char     profile[GENESIS_PROFILE];
+    /* The rule sets that the service signs under, in their order, each in its canonical encoding (docs/wire/rules.md),
+     * which is not looked into here. At least one. */
+    uint8_t  rules;
+    struct { uint8_t n, bytes[GENESIS_RULE_SET]; } rule_set[GENESIS_RULES];
     uint8_t  blockhash[32];              /* as displayed                                  */
     bool     limited;                    /* a maximal transaction weight was set          */
     uint64_t max_weight;

@@ -5,6 +5,7 @@ static const struct { const char *name, *text; } table[REASONS] = {
     [REASON_FORM]            = { "form", "It breaks the rules of its format. Make it anew with `init`, and sign that." },
     [REASON_UNKNOWN_FORMAT]  = { "unknown-format", "Its format version is unknown to this build. A build that knows it has to judge it." },
     [REASON_OTHER_KIND]      = { "other-kind", "It is a document of another kind than is asked for." },
+    [REASON_FIRST_POLICY]    = { "first-policy", "The measured configuration of this build names another first policy, or none ([policy] first)." },
     [REASON_NO_POLICY]       = { "no-policy", "No policy is in force, so nothing is allowed. Set one first." },
     [REASON_OTHER_SERVICE]   = { "other-service", "It is for another service." },
     [REASON_OTHER_NETWORK]   = { "other-network", "It is for another network." },

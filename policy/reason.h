@@ -7,6 +7,7 @@ enum reason {
     REASON_FORM,             /* the document breaks the schema             */
     REASON_UNKNOWN_FORMAT,   /* a format version of another time           */
     REASON_OTHER_KIND,       /* a document of another kind is asked for    */
+    REASON_FIRST_POLICY,     /* the measured configuration does not name it */
     REASON_NO_POLICY,        /* no policy in force: nothing is allowed     */
     REASON_OTHER_SERVICE,
     REASON_OTHER_NETWORK,

@@ -19,7 +19,7 @@
 #include "core/err.h"
 #include "policy/genesis.h"
 
-enum { RECORD_MAX = 4096, RECORD_VERSION = 3, RECORD_KEYRING_MAX = 1024 };
+enum { RECORD_MAX = 4096, RECORD_VERSION = 4, RECORD_KEYRING_MAX = 1024 };
 
 struct record {
     uint32_t       epoch;                     /* from 1                                    */

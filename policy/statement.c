@@ -80,10 +80,12 @@ err statement_render(char out[static STATEMENT_MAX], size_t *len, const struct s
     if (!plain(s->build) || !plain(s->name) || !plain(s->profile) || (s->has_service && !plain(s->key_id)))
         FAIL(E_FORMAT, "a text of the state statement is not plain");
     struct wr w = wr_of(out, STATEMENT_MAX);
-    put_text(&w, "{\"type\":\"holdfast-statement\",\"version\":1,\"build\":", s->build);
+    put_text(&w, "{\"type\":\"holdfast-statement\",\"version\":2,\"build\":", s->build);
     wr_text(&w, s->simulated ? ",\"simulated\":true" : ",\"simulated\":false");
     put_text(&w, ",\"name\":", s->name);
     put_text(&w, ",\"profile\":", s->profile);
+    wr_text(&w, ",\"rules\":");
+    wr_text(&w, s->rules);
     put_service(&w, s);
     put_history(&w, s);
     TRY(wr_end(&w, "state statement"));

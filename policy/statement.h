@@ -12,7 +12,7 @@
 #include "policy/block_check.h"
 
 enum {
-    STATEMENT_MAX = 2048, STATEMENT_USER_DATA = 40,
+    STATEMENT_MAX = 2048 + 8 * 384, STATEMENT_USER_DATA = 40,
     SERVICE_PCR = 16, SERVICE_PCR_LEN = 48       /* the PCR that carries the service id, once locked */
 };
 
@@ -21,6 +21,7 @@ struct statement {
     const char *build;                   /* version of the program                          */
     bool        simulated;               /* the security module is not hardware             */
     const char *name, *profile;          /* as configured, or as the service's genesis says */
+    const char *rules;                   /* likewise: JSON, as rendered by whoever knows them */
     bool        has_service;             /* false: what follows, up to has_policy, is null   */
     uint8_t     service_id[32], public_key[33];
     uint32_t    epoch;

@@ -206,6 +206,23 @@ err address_output_key(uint8_t output_key[static 32], const uint8_t master[stati
     return taproot_output_key(output_key, NULL, child + 1, backup);   /* BIP340 takes the even y */
 }
 
+err address_output_key_bound(uint8_t output_key[static 32], const uint8_t master[static 33], const uint8_t rules[static 32],
+                             const uint8_t emulated_key[static 32], const uint8_t *backup)
+{
+    uint8_t t[32], child[33];
+    child_tweak_bound(t, master, rules, emulated_key);
+    TRY(ec_pubkey_add(child, master, t));
+    return taproot_output_key(output_key, NULL, child + 1, backup);
+}
+
+err address_output_key_tree(uint8_t output_key[static 32], uint8_t emulated_key[static 32], const uint8_t master[static 33],
+                            const uint8_t rules[static 32], const uint8_t internal[static 32], const uint8_t root[static 32],
+                            const uint8_t *backup)
+{
+    TRY(taproot_output_key(emulated_key, NULL, internal, root));
+    return address_output_key_bound(output_key, master, rules, emulated_key, backup);
+}
+
 err address_emulated(char out[static ADDRESS_TEXT], enum address_network net,
                      const uint8_t master[static 33], const uint8_t root[static 32], const uint8_t *backup)
 {

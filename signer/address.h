@@ -34,6 +34,13 @@ err address_child_key(uint8_t child[static 33], const uint8_t master[static 33],
 /* Output key on chain: BIP341 of the child's x and the backup root (NULL: none). Fails: as above. */
 err address_output_key(uint8_t output_key[static 32], const uint8_t master[static 33],
                        const uint8_t root[static 32], const uint8_t *backup);
+/* The same with holdfast-1: the child is that of the rule set's id and the emulated output key. */
+err address_output_key_bound(uint8_t output_key[static 32], const uint8_t master[static 33], const uint8_t rules[static 32],
+                             const uint8_t emulated_key[static 32], const uint8_t *backup);
+/* The same from the tree: its root under `internal` (x-only). Out: the emulated output key too. */
+err address_output_key_tree(uint8_t output_key[static 32], uint8_t emulated_key[static 32], const uint8_t master[static 33],
+                            const uint8_t rules[static 32], const uint8_t internal[static 32], const uint8_t root[static 32],
+                            const uint8_t *backup);
 /* Both, to text: where to pay so that the emulated tree with this root can spend. */
 err address_emulated(char out[static ADDRESS_TEXT], enum address_network net,
                      const uint8_t master[static 33], const uint8_t root[static 32], const uint8_t *backup);

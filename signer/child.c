@@ -31,3 +31,28 @@ void child_tweak(uint8_t t[static 32], const uint8_t master[static 33], const ui
     child_reduce(t);
     mem_wipe(mac, sizeof mac);
 }
+
+void child_tweak_bound(uint8_t t[static 32], const uint8_t master[static 33], const uint8_t rules[static 32],
+                       const uint8_t output_key[static 32])
+{
+    const struct bytes pieces[3] = { { master, 33 }, { rules, 32 }, { output_key, 32 } };
+    tagged_hash(t, "holdfast/child", pieces, 3);
+    child_reduce(t);
+}
+
+bool child_kind_of(enum child_kind *out, const char *profile)
+{
+    static const struct { const char *profile; enum child_kind kind; } kinds[] = {
+        { "reproducible-key", CHILD_OF_ROOT },
+        { "confidential-script-1", CHILD_OF_ROOT },
+        { "confidential-script-2", CHILD_OF_ROOT },
+        { "holdfast-1", CHILD_OF_OUTPUT },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(profile, kinds[i].profile) != 0)
+            continue;
+        *out = kinds[i].kind;
+        return true;
+    }
+    return false;
+}

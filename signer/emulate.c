@@ -19,6 +19,8 @@ void emulate_refusal_text(char out[static EMULATE_TEXT], const struct emulate_re
         [EMULATE_SIGHASH]               = "Unable to calculate sighash for input",
         [EMULATE_MISSING_SPENT_OUTPUTS] = "Missing spent outputs",
         [EMULATE_UNEXPECTED_INPUT]      = "Unexpected input scriptPubKey",
+        [EMULATE_UNKNOWN_RULES]         = "The service does not sign under this rule set",
+        [EMULATE_UNBOUND_KEY]           = "The script rests on the internal key, which this service's profile does not bind",
     };
     const char *text = (size_t)why->fault < sizeof texts / sizeof *texts ? texts[why->fault] : "Unknown error";
     if (why->unit)
@@ -92,26 +94,34 @@ static err emulated_output(struct emulate_input *e, struct emulate_refusal *why,
     return OK;
 }
 
-/* The output on chain must be the one that this tree has under our key. */
-static err expected_output(struct emulate_input *e, struct emulate_refusal *why,
-                           const struct emulate_request *q, const uint8_t master[static 33], uint32_t i)
+static err output_key(struct emulate_input *e, const struct emulate_plan *p, const uint8_t *backup)
 {
+    const struct emulate_terms *t = &p->terms;
+    if (t->kind == CHILD_OF_OUTPUT)
+        return address_output_key_bound(e->output_key, t->master, p->rules_id, taproot_script_key(e->emulated_script, 34), backup);
+    return address_output_key(e->output_key, t->master, e->merkle_root, backup);
+}
+
+/* The output on chain must be the one that this tree has under our key. */
+static err expected_output(struct emulate_input *e, struct emulate_refusal *why, const struct emulate_plan *p, uint32_t i)
+{
+    const struct emulate_request *q = p->request;
     const struct tx_out *spent = &q->spent[i];
     const uint8_t *backup = backup_of(q, i);
     if (backup) {
         e->has_backup = true;
         memcpy(e->backup_root, backup, 32);
     }
-    if (address_output_key(e->output_key, master, e->merkle_root, backup).code)
+    if (output_key(e, p, backup).code)
         return refuse(why, E_FORMAT, EMULATE_CRYPTO, i, "no child key");
     if (memcmp(e->output_key, taproot_script_key(spent->script.p, spent->script.n), 32) != 0)
         return refuse(why, E_DENIED, EMULATE_UNEXPECTED_INPUT, i, NULL);
     return OK;
 }
 
-static err decide(struct emulate_input *e, struct emulate_refusal *why,
-                  const struct emulate_request *q, const uint8_t master[static 33], uint32_t i)
+static err decide(struct emulate_input *e, struct emulate_refusal *why, const struct emulate_plan *p, uint32_t i)
 {
+    const struct emulate_request *q = p->request;
     struct taproot_witness w;
     if (classify(e, &w, q, i).code)      /* only a transaction that tx_parse() did not make */
         return refuse(why, E_FORMAT, EMULATE_VERIFICATION_FAILED, i, "the witness does not hold together");
@@ -122,14 +132,34 @@ static err decide(struct emulate_input *e, struct emulate_refusal *why,
         *e = (struct emulate_input){ .kind = SKIP_ON_CHAIN };
         return OK;
     }
-    TRY(expected_output(e, why, q, master, i));
+    TRY(expected_output(e, why, p, i));
     if (w.has_annex && w.annex.n >= 2 && w.annex.p[1] == ANNEX_DATA_TAG)
         e->annex = w.annex;
     return OK;
 }
 
+err emulate_choose_rules(struct emulate_terms *t, struct emulate_refusal *why, const struct emulate_request *q,
+                         const struct rule_list *allowed)
+{
+    const struct rule_set *found = rules_find(allowed, (const char *)q->rules.p, q->rules.n);
+    if (!found)
+        return refuse(why, E_DENIED, EMULATE_UNKNOWN_RULES, 0, NULL);
+    t->rules = *found;
+    return OK;
+}
+
 err emulate_plan_make(struct emulate_plan **out, struct emulate_refusal *why,
                       const struct emulate_request *q, const uint8_t master[static 33])
+{
+    static const char usual[] = "tapscript";
+    struct emulate_terms t = { .kind = CHILD_OF_ROOT };
+    memcpy(t.master, master, 33);
+    MUST(!rules_parse(&t.rules, usual, sizeof usual - 1).code);
+    return emulate_plan_under(out, why, q, &t);
+}
+
+err emulate_plan_under(struct emulate_plan **out, struct emulate_refusal *why,
+                       const struct emulate_request *q, const struct emulate_terms *terms)
 {
     size_t count = q->tx->in_count;
     *out = NULL;
@@ -140,9 +170,11 @@ err emulate_plan_make(struct emulate_plan **out, struct emulate_refusal *why,
     if (!p)
         FAIL(E_MEMORY, "no memory for a plan of %zu inputs", count);
     p->request = q;
+    p->terms = *terms;
+    rules_id(p->rules_id, &terms->rules);
     p->count = count;
     for (size_t i = 0; i < count; i++) {
-        TRY(decide(&p->input[i], why, q, master, (uint32_t)i));
+        TRY(decide(&p->input[i], why, p, (uint32_t)i));
         p->emulated += p->input[i].kind == EMULATE_INPUT;
     }
     *out = p;
@@ -177,13 +209,20 @@ static err refuse_by_cap(struct emulate_refusal *why, uint32_t input, enum scrip
     FAIL(E_LIMIT, "input %u: %s", input, text);
 }
 
+static uint64_t flags_of(const struct emulate_terms *t)
+{
+    return SCRIPT_FLAGS_EMULATE | t->rules.flags | (t->kind == CHILD_OF_ROOT ? SCRIPT_UNBOUND_INTERNAL : 0);
+}
+
 static err verify_input(struct emulate_refusal *why, const struct emulate_plan *p, uint32_t i,
                         struct script_engine *engine, struct script_budget *budget, const struct script_limits *limits)
 {
     struct script_result res;
     const struct emulate_input *e = &p->input[i];
-    err said = script_verify(engine, &res, &p->cache, i, e->emulated_script, sizeof e->emulated_script,
-                             SCRIPT_FLAGS_EMULATE, budget);
+    err said = script_verify_watched(engine, &res, &p->cache, i, e->emulated_script, sizeof e->emulated_script,
+                                     flags_of(&p->terms), budget, p->watch);
+    if (res.error == SCRIPT_ERR_UNBOUND_INTERNALKEY || res.error == SCRIPT_ERR_UNBOUND_ANYPREVOUT)
+        return refuse(why, E_DENIED, EMULATE_UNBOUND_KEY, i, script_error_name(res.error));
     if (said.code == E_DENIED)
         return refuse(why, E_DENIED, EMULATE_VERIFICATION_FAILED, i, script_error_name(res.error));
     if (said.code == E_LIMIT)
@@ -200,7 +239,8 @@ err emulate_verify_within(struct emulate_refusal *why, struct emulate_plan *p, c
                           bool (*late)(void *clock), void *clock)
 {
     SCRIPT_ENGINE engine = NULL;
-    struct script_budget budget = script_budget_of(limits);
+    const struct script_limits both = rules_limits(&p->terms.rules, limits);
+    struct script_budget budget = script_budget_of(&both);
     budget.late = late;
     budget.clock = clock;
     *why = (struct emulate_refusal){ 0 };
@@ -211,7 +251,7 @@ err emulate_verify_within(struct emulate_refusal *why, struct emulate_plan *p, c
         TRY(script_engine_new(&engine));
         for (size_t i = 0; i < p->count; i++)
             if (p->input[i].kind == EMULATE_INPUT)
-                TRY(verify_input(why, p, (uint32_t)i, engine, &budget, limits));
+                TRY(verify_input(why, p, (uint32_t)i, engine, &budget, &both));
     }
     p->verified = true;
     return OK;
@@ -229,7 +269,13 @@ err emulate_sign_request(struct sign_request *out, const struct emulate_plan *p,
         FAIL(E_FORMAT, "input %u has no sighash", input);
     out->index = input;
     memcpy(out->output_key, e->output_key, 32);
-    memcpy(out->merkle_root, e->merkle_root, 32);
+    out->kind = p->terms.kind;
+    if (out->kind == CHILD_OF_OUTPUT) {
+        memcpy(out->rules, p->rules_id, 32);
+        memcpy(out->emulated_key, taproot_script_key(e->emulated_script, sizeof e->emulated_script), 32);
+    } else {
+        memcpy(out->merkle_root, e->merkle_root, 32);
+    }
     out->has_backup = e->has_backup;
     memcpy(out->backup_root, e->backup_root, 32);
     memcpy(out->sigmsg, m.bytes, m.n);

@@ -56,6 +56,14 @@ static err parse_backups(struct emulate_request *q, struct rd *r)
     return OK;
 }
 
+static err parse_rules(struct emulate_request *q, struct rd *r)
+{
+    q->rules.p = rd_var(r, RULES_NAME - 1, &q->rules.n);
+    if (!q->rules.p)
+        FAIL(E_FORMAT, "emulation request: no rule set's name, or one that is too long");
+    return OK;
+}
+
 err emulate_request_parse(struct emulate_request **out, const uint8_t *p, size_t n)
 {
     *out = NULL;
@@ -68,6 +76,7 @@ err emulate_request_parse(struct emulate_request **out, const uint8_t *p, size_t
     TRY(parse_tx(q, &r));
     TRY(parse_spent(q, &r));
     TRY(parse_backups(q, &r));
+    TRY(parse_rules(q, &r));
     TRY(rd_end(&r, "emulation request"));
     *out = q;
     q = NULL;
@@ -111,6 +120,11 @@ void emulate_write_backup(struct wr *w, uint32_t index, const uint8_t root[stati
 {
     wr_u32(w, index);
     wr_bytes(w, root, 32);
+}
+
+void emulate_write_rules(struct wr *w, const char *name, size_t n)
+{
+    wr_var(w, name, n);
 }
 
 uint32_t emulate_witness_write(struct wr *w, const uint8_t sig[static 64], const struct span *annex)

@@ -14,6 +14,7 @@ struct signer {
     secp256k1_context *ctx;
     secret            *master;         /* the scalar */
     uint8_t            public_key[33];
+    enum child_kind    kind;
 };
 
 /* Where the message of BIP341 has what is looked at here (epoch first). */
@@ -91,6 +92,11 @@ void signer_close(struct signer **s)
     *s = NULL;
 }
 
+void signer_children(struct signer *s, enum child_kind kind)
+{
+    s->kind = kind;
+}
+
 void signer_public(const struct signer *s, uint8_t out[static 33])
 {
     memcpy(out, s->public_key, 33);
@@ -146,7 +152,10 @@ static err derive(struct signer *s, secret **out, const struct sign_request *q)
     uint8_t t[32];
     TRY(secret_copy(&child, s->master));
     TRY(secret_new(&pair, sizeof(secp256k1_keypair)));
-    child_tweak(t, s->public_key, q->merkle_root);
+    if (q->kind == CHILD_OF_OUTPUT)
+        child_tweak_bound(t, s->public_key, q->rules, q->emulated_key);
+    else
+        child_tweak(t, s->public_key, q->merkle_root);
     if (!secp256k1_ec_seckey_tweak_add(s->ctx, secret_reveal(child), t))
         FAIL(E_FORMAT, "the child's scalar would be 0");
     if (!secp256k1_keypair_create(s->ctx, keypair_in(pair), secret_peek(child)))
@@ -185,6 +194,9 @@ static err sign_wet(struct signer *s, uint8_t sig[static 64], const struct sign_
 {
     SECRET pair = NULL;
     uint8_t output[32], aux[32];
+    /* A service has one way to name its children: two would give one output two meanings. */
+    if (q->kind != s->kind)
+        FAIL(E_FORMAT, "a child of kind %d is asked for, this service has kind %d", (int)q->kind, (int)s->kind);
     TRY(message_check(q));
     TRY(blind(s->ctx));
     TRY(derive(s, &pair, q));

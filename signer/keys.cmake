@@ -7,7 +7,7 @@ add_library(hf_address STATIC address.c tree.c tree_text.c)
 target_link_libraries(hf_address PUBLIC hf_core hf_script hf_child)
 
 add_library(hf_emulate STATIC emulate.c emulate_request.c)
-target_link_libraries(hf_emulate PUBLIC hf_script hf_address hf_child)
+target_link_libraries(hf_emulate PUBLIC hf_script hf_address hf_child hf_rules)
 
 add_library(hf_keys STATIC keys.c)
 target_link_libraries(hf_keys PUBLIC hf_secret hf_child PRIVATE PkgConfig::SECP)

@@ -18,17 +18,19 @@ struct signer;
 /* Take over the master scalar: 32 bytes, big-endian, 1..n-1. Before the sandbox closes.
  * Takes *master and NULLs it, also on failure. Fails: E_FORMAT (length, or no such scalar), E_MEMORY, E_IO. */
 err  signer_open(struct signer **out, secret **master);
+/* Which children this service has: of roots until it is told. Requests that name a child in another way are refused. */
+void signer_children(struct signer *s, enum child_kind kind);
 void signer_close(struct signer **s);
 #define SIGNER __attribute__((cleanup(signer_close))) struct signer *
 
 /* The master public key, compressed. */
 void signer_public(const struct signer *s, uint8_t out[static 33]);
 
-/* Sign q->sigmsg with the child of q->merkle_root, tweaked by BIP341 with the backup root or
+/* Sign q->sigmsg with the child that q names (child.h), tweaked by BIP341 with the backup root or
  * with none. Auxiliary randomness of BIP340: SHA256(32 fresh bytes || u64le index).
  * Out: sig, verified before it is given; zeros on any failure.
  * Fails: E_FORMAT (sigmsg is no BIP341 key-path message of epoch 0 and hash_type 0x00, or names
- * another input than q->index), E_DENIED (the output key is not ours), E_MEMORY (the arena is full),
+ * another input than q->index; or a child of the other kind), E_DENIED (the output key is not ours), E_MEMORY (the arena is full),
  * E_IO (no randomness, or the signature did not verify: then the machine cannot be trusted, and the role must end). */
 err  signer_sign(struct signer *s, uint8_t sig[static 64], const struct sign_request *q);
 

@@ -309,6 +309,13 @@ static err verdict(enum script_error e)
 err script_verify(struct script_engine *e, struct script_result *res, const struct sighash_cache *c, uint32_t input,
                   const uint8_t *script_pubkey, size_t n, uint64_t flags, struct script_budget *budget)
 {
+    return script_verify_watched(e, res, c, input, script_pubkey, n, flags, budget, NULL);
+}
+
+err script_verify_watched(struct script_engine *e, struct script_result *res, const struct sighash_cache *c, uint32_t input,
+                          const uint8_t *script_pubkey, size_t n, uint64_t flags, struct script_budget *budget,
+                          const struct script_watch *watch)
+{
     struct vm *v = &e->vm;
     *res = (struct script_result){ .error = SCRIPT_ERR_UNKNOWN_ERROR, .op_at = UINT32_MAX };
     MUST(flags == script_flags_fill(flags));
@@ -318,10 +325,12 @@ err script_verify(struct script_engine *e, struct script_result *res, const stru
     v->input = input;
     v->flags = flags;
     v->budget = budget;
+    v->watch = watch;
     v->res = res;
     v->internal = NULL;
     struct spend s = { .sig = c->tx->in[input].script_sig, .pubkey = { script_pubkey, n } };
     res->error = verify(v, &s);
     v->res = NULL;
+    v->watch = NULL;
     return verdict(res->error);
 }

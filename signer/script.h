@@ -59,6 +59,9 @@
 #define SCRIPT_DISCOURAGE_APO            SCRIPT_BIT(53)   /* when a signature is checked against such a key */
 #define SCRIPT_DISCOURAGE_PAIRCOMMIT     SCRIPT_BIT(54)
 #define SCRIPT_DISCOURAGE_CTV_SIZE       SCRIPT_BIT(55)   /* CTV over anything but 32 bytes */
+/* Ours: nothing binds the control block's internal key, so whoever spends could put in his own. INTERNALKEY and
+ * BIP118's key 01, which rest on it, are refused when executed. */
+#define SCRIPT_UNBOUND_INTERNAL          SCRIPT_BIT(56)
 
 /* What a block must keep today. */
 #define SCRIPT_FLAGS_CONSENSUS \
@@ -96,12 +99,12 @@ uint64_t    script_flags_trim(uint64_t flags);
     X(OP_CODESEPARATOR) X(SIG_FINDANDDELETE) \
     X(TEMPLATE_MISMATCH) X(DISCOURAGE_CHECK_TEMPLATE_VERIFY_HASH) X(DISCOURAGE_UPGRADABLE_CHECK_TEMPLATE_VERIFY_HASH) \
     X(DISCOURAGE_OP_CAT) X(DISCOURAGE_CHECKSIGFROMSTACK) X(DISCOURAGE_INTERNALKEY) X(DISCOURAGE_TEMPLATEHASH) \
-    X(DISCOURAGE_ANYPREVOUT) X(DISCOURAGE_PAIRCOMMIT) \
+    X(DISCOURAGE_ANYPREVOUT) X(DISCOURAGE_PAIRCOMMIT) X(UNBOUND_INTERNALKEY) X(UNBOUND_ANYPREVOUT) \
     X(CAP_SCRIPT_BYTES) X(CAP_OPCODES) X(CAP_SIGNATURES) X(CAP_HASHED_BYTES) \
     X(CAP_STACK_BYTES) X(CAP_TIME) X(NO_MEMORY)
 #define SCRIPT_ERROR_ENUM(name) SCRIPT_ERR_##name,
 enum script_error { SCRIPT_ERRORS(SCRIPT_ERROR_ENUM) SCRIPT_ERROR_COUNT };
-/* "EVAL_FALSE" and so on: Core's test names; the CAP_ ones are ours. Never NULL. */
+/* "EVAL_FALSE" and so on: Core's test names; the CAP_ and UNBOUND_ ones are ours. Never NULL. */
 const char *script_error_name(enum script_error e);
 /* "OP_CHECKSIG"; "OP_SUCCESS" or "OP_UNKNOWN" where there is no other name. For pushes of 1 to 75 bytes
  * "OP_PUSHBYTES". Never NULL. */
@@ -151,5 +154,27 @@ void script_engine_free(struct script_engine **e);
  * E_MEMORY, E_FORMAT (no such input). */
 err  script_verify(struct script_engine *e, struct script_result *res, const struct sighash_cache *c, uint32_t input,
                    const uint8_t *script_pubkey, size_t n, uint64_t flags, struct script_budget *budget);
+
+/* ---- watching it ----
+ * One instruction that was met, with the stacks as they are behind it (behind one that failed: as it left them). */
+struct script_event {
+    uint32_t          input;
+    enum script_part  part;
+    uint32_t          op_at, pc;       /* the instruction's index (pushes count), and the offset of its first byte */
+    uint8_t           opcode;
+    bool              executed;        /* false: inside a branch that is not taken */
+    enum script_error error;           /* OK, or why the script ends here */
+    uint32_t          main, alt;       /* elements on each stack */
+    const struct script_engine *engine;
+};
+/* Called for each instruction that could be read, in order, with what is valid during the call only. It cannot change the
+ * verdict. A cap that is met before an instruction is read, and what is refused before a script begins, make no event. */
+struct script_watch { void (*on)(void *self, const struct script_event *e); void *self; };
+/* Element `index` of a stack, 0 being the lowest; index < e->main or e->alt (MUST). */
+struct span script_event_item(const struct script_event *e, bool alt, uint32_t index);
+/* script_verify(), watched; `watch` may be NULL. */
+err  script_verify_watched(struct script_engine *e, struct script_result *res, const struct sighash_cache *c, uint32_t input,
+                           const uint8_t *script_pubkey, size_t n, uint64_t flags, struct script_budget *budget,
+                           const struct script_watch *watch);
 
 #endif

@@ -89,16 +89,46 @@ static enum script_error spend_opcode(struct vm *v)
     return spend_time(v, 1);
 }
 
+struct span script_event_item(const struct script_event *e, bool alt, uint32_t index)
+{
+    const struct vm *v = &e->engine->vm;
+    const struct stack *s = alt ? &v->alt : &v->main;
+    MUST(index < s->n);
+    const struct element *x = &v->pool[s->at[index]];
+    return (struct span){ x->b, x->n };
+}
+
+/* ELSE and ENDIF are at work on either side of a branch that is not taken. */
+static void tell(const struct vm *v, size_t pc, bool was_dark, enum script_error e)
+{
+    const struct script_event seen = {
+        .input = v->input, .part = v->res->part, .op_at = v->op_at, .pc = (uint32_t)pc, .opcode = v->op,
+        .executed = !was_dark || !v->dark, .error = e, .main = v->main.n, .alt = v->alt.n,
+        .engine = (const struct script_engine *)(const void *)v,
+    };
+    v->watch->on(v->watch->self, &seen);
+}
+
+/* One instruction, and the stacks that it leaves. */
+static enum script_error run_next(struct vm *v)
+{
+    const size_t pc = v->at;
+    const bool was_dark = v->dark != 0;
+    enum script_error e = spend_opcode(v);
+    if (e)
+        return e;
+    e = script_step(v->script, v->n, &v->at, &v->op, &v->push) ? run_one(v) : SCRIPT_ERR_BAD_OPCODE;
+    if (!e)
+        e = v->main.n + v->alt.n > SCRIPT_MAX_STACK ? SCRIPT_ERR_STACK_SIZE : check_stack_bytes(v);
+    if (v->watch)
+        tell(v, pc, was_dark, e);
+    return e;
+}
+
 static enum script_error run_all(struct vm *v)
 {
     for (v->op_at = 0; v->at < v->n; v->op_at++) {
-        enum script_error e = spend_opcode(v);
-        if (!e && !script_step(v->script, v->n, &v->at, &v->op, &v->push))
-            e = SCRIPT_ERR_BAD_OPCODE;
-        if (!e)
-            e = run_one(v);
-        if (!e)
-            e = v->main.n + v->alt.n > SCRIPT_MAX_STACK ? SCRIPT_ERR_STACK_SIZE : check_stack_bytes(v);
+        enum script_error e = run_next(v);
         if (e) {
             v->res->op_at = v->op_at;
             v->res->opcode = v->op;

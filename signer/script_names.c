@@ -40,6 +40,7 @@ static const struct { uint64_t flags; const char *name; } flag_names[] = {
     { SCRIPT_DISCOURAGE_TEMPLATEHASH, "DISCOURAGE_TEMPLATEHASH" },
     { SCRIPT_DISCOURAGE_APO, "DISCOURAGE_ANYPREVOUT" },
     { SCRIPT_DISCOURAGE_PAIRCOMMIT, "DISCOURAGE_PAIRCOMMIT" },
+    { SCRIPT_UNBOUND_INTERNAL, "UNBOUND_INTERNAL" },
     /* other people's words for the same, after ours */
     { SCRIPT_CTV, "CHECK_TEMPLATE_VERIFY" },
     { SCRIPT_CAT, "CAT" },

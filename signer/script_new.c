@@ -96,6 +96,8 @@ enum script_error op_ctv(struct vm *v)
  * not switch this on. */
 enum script_error op_internalkey(struct vm *v)
 {
+    if (v->flags & SCRIPT_UNBOUND_INTERNAL)
+        return SCRIPT_ERR_UNBOUND_INTERNALKEY;
     return stack_push(v, v->internal, 32) ? SCRIPT_ERR_OK : SCRIPT_ERR_STACK_SIZE;
 }
 

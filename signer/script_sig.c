@@ -154,6 +154,8 @@ static enum script_error checksig_tapscript(struct vm *v, bool *yes, const struc
     const uint8_t *apo = apo_key(v, key);
     if (apo && (v->flags & SCRIPT_DISCOURAGE_APO))
         return SCRIPT_ERR_DISCOURAGE_ANYPREVOUT;
+    if (apo && key->n == 1 && (v->flags & SCRIPT_UNBOUND_INTERNAL))
+        return SCRIPT_ERR_UNBOUND_ANYPREVOUT;
     if (apo) {
         struct sighash_leaf leaf = v->leaf;
         leaf.key_version = 1;

@@ -30,6 +30,7 @@ struct vm {
     uint64_t              flags;
     struct script_budget *budget;             /* or NULL */
     struct script_result *res;
+    const struct script_watch *watch;         /* or NULL */
     struct sighash_input  hashes;             /* taproot: annex and own output */
     /* the script that runs */
     enum script_kind      kind;

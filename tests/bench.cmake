@@ -9,3 +9,5 @@ target_link_libraries(bench_keystore PRIVATE hf_attest hf_support)
 
 add_executable(bench_policy bench/bench_policy.c)
 target_link_libraries(bench_policy PRIVATE hf_policy_case PkgConfig::CRYPTO)
+add_executable(bench_log bench/bench_log.c)
+target_link_libraries(bench_log PRIVATE hf_parent)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/mem.h"
+#include "signer/address.h"
 #include "signer/keys.h"
 #include "signer/sighash.h"
 #include "tests/signer_case.h"
@@ -83,6 +84,27 @@ static int sign_all(struct signer *s)
     return 0;
 }
 
+/* The same case, its child named by rule set and emulated output key: holdfast-1's derivation. */
+static int sign_bound(struct signer *s)
+{
+    struct sign_request q;
+    struct rule_set rules;
+    uint8_t sig[64], master[33], emulated[34];
+    ask(&q, &SIGNER_CASES[0]);
+    MUST(!rules_parse(&rules, "lnhance", 7).code);
+    q.kind = CHILD_OF_OUTPUT;
+    rules_id(q.rules, &rules);
+    case_hex(emulated, sizeof emulated, CASE_EMULATED);
+    memcpy(q.emulated_key, emulated + 2, 32);
+    signer_public(s, master);
+    MUST(!address_output_key_bound(q.output_key, master, q.rules, q.emulated_key, NULL).code);
+    signer_children(s, CHILD_OF_OUTPUT);
+    if (signer_sign(s, sig, &q).code)
+        return 1;
+    q.rules[0] ^= 1;
+    return signer_sign(s, sig, &q).code != E_DENIED;
+}
+
 /* The shared point stays secret on its way through HKDF, and so does the session key. */
 static int agree(struct signer *s)
 {
@@ -108,7 +130,7 @@ int main(int argc, char **argv)
     SIGNER s = NULL;
     if (signer_open(&s, &master).code)
         return 2;
-    int bad = sign_all(s) | agree(s);
+    int bad = sign_all(s) | sign_bound(s) | agree(s);
     signer_close(&s);
     printf(bad ? "signing failed\n" : "signed\n");
     return bad;

@@ -13,6 +13,7 @@ hf_unit(unit_parent_chain SOURCES unit_parent_chain.c LIBS hf_store_double hf_lo
 hf_unit(unit_parent_log_store SOURCES unit_parent_log_store.c LIBS hf_parent hf_log_case hf_support)
 hf_unit(unit_parent_anchors SOURCES unit_parent_anchors.c LIBS hf_parent hf_log_case hf_support)
 hf_unit(unit_parent_anchor SOURCES unit_parent_anchor.c LIBS hf_parent hf_log_case hf_support)
+hf_unit(unit_parent_life SOURCES unit_parent_life.c LIBS hf_life hf_policy_case hf_support)
 hf_unit(unit_parent_config SOURCES unit_parent_config.c LIBS hf_parent hf_support)
 hf_unit(unit_parent_s3 SOURCES unit_parent_s3.c LIBS hf_parent hf_support)
 hf_unit(unit_parent_many SOURCES unit_parent_many.c LIBS hf_store_double hf_support)
@@ -31,7 +32,7 @@ set_tests_properties(system_s3 PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS
   ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_BUILD=${PROJECT_BINARY_DIR}")
 
 # Images against a model of the format; documents against the published ones.
-foreach(part eif verify witness)
+foreach(part eif verify witness log_offline log_online)
   add_test(NAME system_${part} COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/system/test_${part}.py $<TARGET_FILE:holdfast>)
   set_tests_properties(system_${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180
     ENVIRONMENT "HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_VECTORS_DIR=${HOLDFAST_VECTORS_DEFAULT}")
@@ -39,3 +40,5 @@ endforeach()
 
 hf_fuzz(link LIBS hf_store_double REACH link.head link.list link.egress link.anchor link.log_read link.log_prove)
 hf_fuzz(egress LIBS hf_parent)
+hf_fuzz(anchor LIBS hf_anchor REACH anchor.ahead anchor.behind)
+hf_fuzz(life LIBS hf_life REACH life.boot life.rollback life.policy)

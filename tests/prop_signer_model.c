@@ -7,10 +7,12 @@
 #include "core/log.h"
 #include "signer/address.h"
 #include "signer/keys.h"
+#include "signer/script.h"
 #include "signer/taproot.h"
 #include "tests/signer_case.h"
 
 static struct bench b;
+static struct emulate_terms terms;
 static uint64_t state;
 
 /* splitmix64: the run can be had again from its seed. */
@@ -29,11 +31,11 @@ static void dice_bytes(uint8_t *p, size_t n)
 }
 
 /* A tree of one to four leaves, each a number that is true and pushed. Out: the leaf to spend, its control block and root. */
-static void tree(char leaf_hex[static 4], char *control_hex, uint8_t root[static 32])
+static void tree(char leaf_hex[static 4], char *control_hex, uint8_t root[static 32], uint8_t internal[static 32])
 {
     static const uint8_t depths[4][4] = { { 0 }, { 1, 1 }, { 1, 2, 2 }, { 2, 2, 2, 2 } };
     static uint8_t control[TREE_CONTROL_MAX];
-    uint8_t script[4], internal[32];
+    uint8_t script[4];
     struct tree_leaf leaves[4];
     size_t count = 1 + dice(4), which = dice(count), n;
     for (size_t i = 0; i < count; i++) {
@@ -47,17 +49,28 @@ static void tree(char leaf_hex[static 4], char *control_hex, uint8_t root[static
     hex_from(control_hex, control, n);
 }
 
+static void on_chain(uint8_t key[static 32], const uint8_t master[static 33], const uint8_t internal[static 32],
+                     const uint8_t root[static 32], const uint8_t *backup)
+{
+    uint8_t emulated[32], id[32];
+    MUST(!taproot_output_key(emulated, NULL, internal, root).code);
+    rules_id(id, &terms.rules);
+    err e = terms.kind == CHILD_OF_OUTPUT ? address_output_key_bound(key, master, id, emulated, backup)
+                                          : address_output_key(key, master, root, backup);
+    MUST(!e.code);
+}
+
 static void add_input(const uint8_t master[static 33])
 {
     static const char *const annexes[] = { "5000", "5000ff0102", "50", "5001", "50ff00" };
     static char control[2 * TREE_CONTROL_MAX + 1];
     char leaf[4], hex[2 * 34 + 1], backup_hex[65];
-    uint8_t root[32], backup[32], key[32], script[34];
+    uint8_t root[32], internal[32], backup[32], key[32], script[34];
     const char *stack[4] = { leaf, control, dice(2) ? annexes[dice(5)] : NULL, NULL };
     bool with_backup = dice(2), emulated = dice(4) != 0;
-    tree(leaf, control, root);
+    tree(leaf, control, root, internal);
     dice_bytes(backup, 32);
-    MUST(!address_output_key(key, master, root, with_backup ? backup : NULL).code);
+    on_chain(key, master, internal, root, with_backup ? backup : NULL);
     taproot_script(script, key);
     hex_from(hex, script, 34);
     uint32_t at = bench_input(&b, emulated ? stack : NULL, hex);
@@ -92,6 +105,15 @@ static void print_request(const uint8_t master[static 33])
 {
     printf("{");
     print_hex("public_key", master, 33);
+    if (terms.kind == CHILD_OF_OUTPUT) {
+        static const char *const opcodes[] = { "apo", "ctv", "cat", "csfs", "internalkey", "paircommit", "templatehash" };
+        uint64_t flag[] = { SCRIPT_APO, SCRIPT_CTV, SCRIPT_CAT, SCRIPT_CSFS, SCRIPT_INTERNALKEY, SCRIPT_PAIRCOMMIT, SCRIPT_TEMPLATEHASH };
+        printf(",\"rules\":[\"%s\",%u", terms.rules.name, terms.rules.version);
+        for (size_t i = 0; i < 7; i++)
+            if (terms.rules.flags & flag[i])
+                printf(",\"%s\"", opcodes[i]);
+        printf("]");
+    }
     printf(",\"request\":{");
     print_tx("emulated_tx_to", &b.tx);
     printf(",\"actual_spent_outputs\":[");
@@ -119,7 +141,8 @@ static void sign_all(struct signer *s, const uint8_t master[static 33])
     struct emulate_refusal why;
     bench_bytes(&b);
     MUST(!emulate_request_parse(&q, b.bytes, b.len).code);
-    MUST(!emulate_plan_make(&p, &why, q, master).code);
+    memcpy(terms.master, master, 33);
+    MUST(!emulate_plan_under(&p, &why, q, &terms).code);
     MUST(!emulate_verify(&why, p).code);
     for (uint32_t i = 0; i < p->count; i++) {
         struct sign_request ask, got;
@@ -140,6 +163,15 @@ static void sign_all(struct signer *s, const uint8_t master[static 33])
     printf("}}\n");
 }
 
+/* Either kind of child, under any of the program's sets or a composed one. */
+static void draw_terms(void)
+{
+    static const char *const sets[] = { "tapscript", "cat", "lnhance", "covenants", "rebindable", "mine=apo+cat", "x-1=templatehash" };
+    const char *text = sets[dice(7)];
+    terms.kind = dice(2) ? CHILD_OF_OUTPUT : CHILD_OF_ROOT;
+    MUST(!rules_parse(&terms.rules, text, strlen(text)).code);
+}
+
 static void one_case(void)
 {
     SECRET k = NULL;
@@ -150,6 +182,8 @@ static void one_case(void)
     secret_reveal(k)[0] &= 0x7f;
     MUST(!signer_open(&s, &k).code);
     signer_public(s, master);
+    draw_terms();
+    signer_children(s, terms.kind);
     bench_start(&b);
     b.tx.version = (int32_t)(uint32_t)dice(UINT64_C(1) << 32);
     b.tx.locktime = (uint32_t)dice(UINT64_C(1) << 32);

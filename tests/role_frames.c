@@ -19,6 +19,8 @@
 #include "core/msg.h"
 #include "daemon/roles.h"
 #include "daemon/wire.h"
+#include "policy/genesis.h"
+#include "signer/request.h"
 #include "support/check_main.h"
 
 static struct stage { pid_t pid; int control, peer[ROLES], nsm; } s;
@@ -162,7 +164,12 @@ static void sign_serving(enum role_id id)
     struct msg m;
     uint8_t room[64];
     sign_with_master(id);
-    send_to(ROLE_KEEPER, SIGN_SERVE, 0);
+    struct rule_list rules;
+    uint8_t body[WIRE_RULES_MOST];
+    struct wr w = wr_of(body, sizeof body);
+    ck_assert_int_eq(rules_list_parse(&rules, "tapscript,lnhance").code, E_OK);
+    rules_list_write(&w, &rules);
+    ck_assert_int_eq(msg_send(s.peer[ROLE_KEEPER], SIGN_SERVE, 1, body, w.len, 5000).code, E_OK);
     recv_type(s.peer[ROLE_KEEPER], SIGN_SERVING, &m, room, sizeof room);
 }
 
@@ -199,18 +206,20 @@ static const struct bad {
     enum kind kind;
 } cases[] = {
     { "sign: unknown from judge", ROLE_SIGN, fresh, ROLE_JUDGE, 0x7777, 0, FRAME },
-    { "sign: early input", ROLE_SIGN, fresh, ROLE_JUDGE, SIGN_INPUT, 312, FRAME },
-    { "sign: early input of a keyed signer", ROLE_SIGN, sign_with_master, ROLE_JUDGE, SIGN_INPUT, 314, FRAME },
+    { "sign: early input", ROLE_SIGN, fresh, ROLE_JUDGE, SIGN_INPUT, SIGN_REQUEST_SIZE - 2, FRAME },
+    { "sign: early input of a keyed signer", ROLE_SIGN, sign_with_master, ROLE_JUDGE, SIGN_INPUT, SIGN_REQUEST_SIZE, FRAME },
     { "sign: question with a body", ROLE_SIGN, fresh, ROLE_JUDGE, SIGN_PARAMS, 1, FRAME },
     { "sign: short input", ROLE_SIGN, sign_serving, ROLE_JUDGE, SIGN_INPUT, 8, FRAME },
     { "sign: long input", ROLE_SIGN, sign_serving, ROLE_JUDGE, SIGN_INPUT, 400, FRAME },
-    { "sign: input without a message", ROLE_SIGN, sign_serving, ROLE_JUDGE, SIGN_INPUT, 314, FRAME },
+    { "sign: input without a message", ROLE_SIGN, sign_serving, ROLE_JUDGE, SIGN_INPUT, SIGN_REQUEST_SIZE, FRAME },
     { "sign: endless from judge", ROLE_SIGN, sign_serving, ROLE_JUDGE, SIGN_INPUT, 0, ENDLESS },
-    { "sign: serve before the master", ROLE_SIGN, fresh, ROLE_KEEPER, SIGN_SERVE, 0, FRAME },
+    { "sign: serve before the master", ROLE_SIGN, fresh, ROLE_KEEPER, SIGN_SERVE, 59, FRAME },
+    { "sign: serve under no rule set", ROLE_SIGN, sign_with_master, ROLE_KEEPER, SIGN_SERVE, 1, FRAME },
+    { "sign: serve under rules that are none", ROLE_SIGN, sign_with_master, ROLE_KEEPER, SIGN_SERVE, 59, FRAME },
     { "sign: short master", ROLE_SIGN, fresh, ROLE_KEEPER, SIGN_MASTER, 20, FRAME },
     { "sign: a master that is no key", ROLE_SIGN, fresh, ROLE_KEEPER, SIGN_MASTER, 41, FRAME },
     { "sign: a second master", ROLE_SIGN, sign_with_master, ROLE_KEEPER, SIGN_MASTER, 41, FRAME },
-    { "sign: serve twice", ROLE_SIGN, sign_serving, ROLE_KEEPER, SIGN_SERVE, 0, FRAME },
+    { "sign: serve twice", ROLE_SIGN, sign_serving, ROLE_KEEPER, SIGN_SERVE, 59, FRAME },
     { "sign: a judge that would agree", ROLE_SIGN, sign_serving, ROLE_JUDGE, SIGN_AGREE, 33, FRAME },
     { "sign: agree before serving", ROLE_SIGN, sign_with_master, ROLE_KEEPER, SIGN_AGREE, 33, FRAME },
     { "sign: short point", ROLE_SIGN, sign_serving, ROLE_KEEPER, SIGN_AGREE, 32, FRAME },
@@ -218,26 +227,32 @@ static const struct bad {
     { "sign: the keeper is gone", ROLE_SIGN, sign_serving, ROLE_KEEPER, 0, 0, GONE },
     { "book: unknown from disk", ROLE_BOOK, fresh, ROLE_DISK, 0x7777, 0, FRAME },
     { "book: short open", ROLE_BOOK, fresh, ROLE_DISK, BOOK_OPEN, 3, FRAME },
-    { "book: long open", ROLE_BOOK, fresh, ROLE_DISK, BOOK_OPEN, 1500, FRAME },
-    { "book: open where there is no disk", ROLE_BOOK, fresh, ROLE_DISK, BOOK_OPEN, 37, FRAME },
+    { "book: long open", ROLE_BOOK, fresh, ROLE_DISK, BOOK_OPEN, GENESIS_MAX + 100, FRAME },
+    { "book: open where there is no disk", ROLE_BOOK, fresh, ROLE_DISK, BOOK_OPEN, 45, FRAME },
     { "book: close before open", ROLE_BOOK, fresh, ROLE_DISK, BOOK_CLOSE, 0, FRAME },
     { "book: clean before open", ROLE_BOOK, fresh, ROLE_DISK, BOOK_CLEAN, 0, FRAME },
     { "book: short record", ROLE_BOOK, fresh, ROLE_JUDGE, BOOK_RECORD, 10, FRAME },
     { "book: long record", ROLE_BOOK, fresh, ROLE_JUDGE, BOOK_RECORD, 1000, FRAME },
-    { "book: a judge that opens", ROLE_BOOK, fresh, ROLE_JUDGE, BOOK_OPEN, 37, FRAME },
+    { "book: a judge that opens", ROLE_BOOK, fresh, ROLE_JUDGE, BOOK_OPEN, 45, FRAME },
+    { "book: a short spend", ROLE_BOOK, fresh, ROLE_JUDGE, BOOK_SPEND, 40, FRAME },
+    { "book: a spend of nothing", ROLE_BOOK, fresh, ROLE_JUDGE, BOOK_SPEND, 4 + WIRE_SPEND, FRAME },
+    { "book: web spends", ROLE_BOOK, fresh, ROLE_WEB, BOOK_SPEND, 4 + WIRE_SPEND, FRAME },
+    { "book: sealed before it is open", ROLE_BOOK, fresh, ROLE_DISK, BOOK_SEALED, 1, FRAME },
+    { "disk: a seal for the book before there is a disk", ROLE_DISK, fresh, ROLE_BOOK, BOOK_SEAL, 0, FRAME },
     { "book: endless from web", ROLE_BOOK, fresh, ROLE_WEB, BOOK_LIST, 0, ENDLESS },
     { "judge: unknown from web", ROLE_JUDGE, fresh, ROLE_WEB, 0x7777, 0, FRAME },
-    { "judge: short request", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_SIGN, 7, FRAME },
-    { "judge: a dry run", ROLE_JUDGE, fresh, ROLE_WEB, TRIAL_VERIFY, 60, FRAME },
+    { "judge: short request", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_SIGN, 11, FRAME },
+    { "judge: a dry run", ROLE_JUDGE, fresh, ROLE_WEB, TRIAL_VERIFY, WIRE_TERMS_LEAST + 20, FRAME },
     { "trial: unknown from web", ROLE_TRIAL, fresh, ROLE_WEB, 0x7777, 0, FRAME },
-    { "trial: short request", ROLE_TRIAL, fresh, ROLE_WEB, TRIAL_VERIFY, 48, FRAME },
+    { "trial: short request", ROLE_TRIAL, fresh, ROLE_WEB, TRIAL_VERIFY, WIRE_TERMS_LEAST + JUDGE_HEAD, FRAME },
+    { "trial: terms that are none", ROLE_TRIAL, fresh, ROLE_WEB, TRIAL_VERIFY, WIRE_TERMS_LEAST + 60, FRAME },
     { "trial: asked to sign", ROLE_TRIAL, fresh, ROLE_WEB, JUDGE_SIGN, 60, FRAME },
     { "trial: endless request", ROLE_TRIAL, fresh, ROLE_WEB, TRIAL_VERIFY, 0, ENDLESS },
     { "trial: init gives a way to sign", ROLE_TRIAL, fresh, ROLE_INIT, CTL_GIVE, 2, FRAME },
     { "judge: endless request", ROLE_JUDGE, fresh, ROLE_WEB, JUDGE_SIGN, 0, ENDLESS },
     { "judge: sign speaks unasked", ROLE_JUDGE, fresh, ROLE_SIGN, SIGN_INPUT_IS, 64, FRAME },
     { "judge: book speaks unasked", ROLE_JUDGE, fresh, ROLE_BOOK, BOOK_RECORDED, 8, FRAME },
-    { "disk: genesis before the key", ROLE_DISK, fresh, ROLE_KEEPER, DISK_GENESIS, 8, FRAME },
+    { "disk: genesis before the key", ROLE_DISK, fresh, ROLE_KEEPER, DISK_GENESIS, 16, FRAME },
     { "disk: key before the record", ROLE_DISK, fresh, ROLE_KEEPER, DISK_OPEN, 69, FRAME },
     { "disk: record with a body", ROLE_DISK, fresh, ROLE_KEEPER, DISK_RECORD_GET, 1, FRAME },
     { "disk: seal with a body", ROLE_DISK, fresh, ROLE_WEB, DISK_SEAL, 1, FRAME },
@@ -339,12 +354,17 @@ END_TEST
 START_TEST(a_good_frame_does_not)
 {
     struct msg m;
-    uint8_t room[128];
+    struct wire_terms terms;
+    uint8_t room[WIRE_TERMS_MOST];
     sign_serving(ROLE_SIGN);
     for (int i = 0; i < 3; i++) {
         send_to(ROLE_JUDGE, SIGN_PARAMS, 0);
         recv_type(s.peer[ROLE_JUDGE], SIGN_PARAMS_IS, &m, room, sizeof room);
-        ck_assert_uint_eq(m.len, 41);
+        struct rd r = rd_of(m.body, m.len);
+        wire_get_terms(&r, &terms);
+        ck_assert_int_eq(rd_end(&r, "terms").code, E_OK);
+        ck_assert_uint_eq(terms.rules.count, 2);
+        ck_assert_str_eq(terms.rules.set[1].name, "lnhance");
     }
     send_to(ROLE_KEEPER, SIGN_AGREE, 33);          /* no point: it says so */
     recv_type(s.peer[ROLE_KEEPER], MSG_ERROR, &m, room, sizeof room);

@@ -39,6 +39,10 @@ hf_unit(unit_signer_script SOURCES unit_signer_script.c script_case.c vector_tex
   LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_caps SOURCES unit_signer_caps.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
+hf_unit(prop_signer_script SOURCES prop_signer_script.c script_case.c vector_text.c
+  LIBS hf_script hf_faults hf_support PkgConfig::SECP m WRAP ${HF_FAULT_WRAP} TIMEOUT 300)
+hf_unit(unit_signer_watch SOURCES unit_signer_watch.c script_case.c vector_text.c
+  LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_legacy SOURCES unit_signer_legacy.c script_case.c vector_text.c
   LIBS hf_script hf_support PkgConfig::SECP m)
 hf_unit(unit_signer_rules SOURCES unit_signer_rules.c script_case.c vector_text.c
@@ -61,6 +65,10 @@ target_link_libraries(bench_script PRIVATE hf_script hf_support PkgConfig::SECP 
 foreach(f xonly_pubkey_parse schnorrsig_verify xonly_pubkey_tweak_add_check ecdsa_verify)
   target_link_options(bench_script PRIVATE -Wl,--wrap=secp256k1_${f})
 endforeach()
+
+# What the engine says, for comparisons with other interpreters (system/test_bitcore.py).
+add_executable(asset_run asset_run.c vector_text.c vector_assets.c)
+target_link_libraries(asset_run PRIVATE hf_script PkgConfig::JANSSON m)
 
 # Random tapscripts with every rule on, against the model in Python.
 add_test(NAME model_tapscript_random COMMAND Python3::Interpreter

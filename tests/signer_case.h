@@ -83,6 +83,7 @@ struct bench {
     struct { uint64_t value; struct span script; } spent[BENCH_INPUTS];
     struct { uint32_t index; uint8_t root[32]; }   backup[BENCH_INPUTS];
     size_t   spents, backups;
+    const char *rules;             /* the rule set's name; NULL: none is asked for */
     uint8_t  bytes[BENCH_ROOM];
     size_t   len;
 };
@@ -142,6 +143,7 @@ static inline void bench_bytes(struct bench *b)
     emulate_write_count(&w, (uint32_t)b->backups);
     for (size_t i = 0; i < b->backups; i++)
         emulate_write_backup(&w, b->backup[i].index, b->backup[i].root);
+    emulate_write_rules(&w, b->rules ? b->rules : "", b->rules ? strlen(b->rules) : 0);
     MUST(!wr_end(&w, "bench").code);
     b->len = w.len;
 }

@@ -5,6 +5,7 @@ hf_unit(fault_signer_keys SOURCES fault_signer_keys.c LIBS hf_keys_test hf_emula
 hf_unit(unit_signer_plan SOURCES unit_signer_plan.c LIBS hf_emulate hf_support)
 hf_unit(unit_signer_emulate SOURCES unit_signer_emulate.c
   LIBS hf_keys_test hf_emulate hf_support PkgConfig::SECP)
+hf_unit(unit_signer_rule_sets SOURCES unit_signer_rule_sets.c LIBS hf_emulate hf_support)
 hf_unit(unit_signer_request SOURCES unit_signer_request.c LIBS hf_emulate hf_faults WRAP ${HF_FAULT_WRAP})
 
 set(MODEL ${CMAKE_CURRENT_SOURCE_DIR}/models/bip341_verify.py)
@@ -32,7 +33,16 @@ add_test(NAME ct_signer_sees_a_leak COMMAND ${CT_RUN} $<TARGET_FILE:ct_signer> l
 set_tests_properties(ct_signer ct_signer_sees_a_leak PROPERTIES SKIP_RETURN_CODE 77)
 set_tests_properties(ct_signer_sees_a_leak PROPERTIES PASS_REGULAR_EXPRESSION "depends on uninitialised|SKIP:")
 
-hf_fuzz(emulate LIBS hf_emulate REACH emulate.parsed emulate.asked)
+# Run by ./dev bench signer, never as a test.
+add_executable(bench_sign bench/bench_sign.c)
+target_link_libraries(bench_sign PRIVATE hf_keys hf_emulate hf_address PkgConfig::SECP)
+foreach(f context_randomize ec_pubkey_parse ec_pubkey_serialize ec_pubkey_tweak_add ec_seckey_tweak_add keypair_create keypair_xonly_pub
+    keypair_xonly_tweak_add schnorrsig_sign32 schnorrsig_verify xonly_pubkey_from_pubkey xonly_pubkey_parse xonly_pubkey_serialize
+    xonly_pubkey_tweak_add xonly_pubkey_tweak_add_check)
+  target_link_options(bench_sign PRIVATE -Wl,--wrap=secp256k1_${f})
+endforeach()
+
+hf_fuzz(emulate LIBS hf_emulate REACH emulate.parsed emulate.asked emulate.rules emulate.bound)
 
 # Production objects cannot be given their randomness.
 add_test(NAME signer_keys_symbols COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/signer_keys_symbols.py

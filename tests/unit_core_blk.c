@@ -1,4 +1,5 @@
 /* Storage: over files, in memory with a power cut, with faults. */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,28 @@ START_TEST(holes_of_a_file_are_known)
     ASSERT_OK(blk_volatile(&m, 100, &p));
     ASSERT_OK(blk_next_data(m, &from, &to, 7));
     ck_assert(from == 7 && to == 100);
+}
+END_TEST
+
+/* A file that is all there is not searched; one page less, and the hole is found. */
+START_TEST(a_hole_in_a_whole_file_is_known)
+{
+    enum { SIZE = 1 << 20, PAGE = 4096, AT = 40 * PAGE };
+    static uint8_t all[SIZE];
+    FD fd = memfd_create("blk", MFD_CLOEXEC);
+    FD other = dup(fd);
+    memset(all, 1, sizeof all);
+    ck_assert_int_eq(pwrite(fd, all, SIZE, 0), SIZE);
+    BLK b = NULL;
+    ASSERT_OK(blk_from_fd(&b, &fd));
+    uint64_t from = 0, to = 0;
+    ASSERT_OK(blk_next_data(b, &from, &to, 5 * PAGE));
+    ck_assert(from == 5 * PAGE && to == SIZE);
+    ck_assert_int_eq(fallocate(other, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, AT, PAGE), 0);
+    ASSERT_OK(blk_next_data(b, &from, &to, 0));
+    ck_assert(from == 0 && to == AT);
+    ASSERT_OK(blk_next_data(b, &from, &to, AT));
+    ck_assert(from == AT + PAGE && to == SIZE);
 }
 END_TEST
 
@@ -260,7 +283,7 @@ END_TEST
 static Suite *suite(void)
 {
     return CHECK_SUITE("core/blk", a_file_is_storage, other_things_are_no_storage, a_file_that_shrinks_is_an_error,
-                       holes_of_a_file_are_known, memory_is_storage, a_cut_tears_the_last_kept_write,
+                       holes_of_a_file_are_known, a_hole_in_a_whole_file_is_known, memory_is_storage, a_cut_tears_the_last_kept_write,
                        the_power_goes_out_when_asked, a_fault_strikes_the_call_it_names,
                        property_synced_bytes_survive, a_look);
 }

@@ -150,7 +150,7 @@ START_TEST(refusals)
         ask[flips[i].at] ^= 1;
     }
     for (unsigned phase = 0; phase < PHASES; phase++) {
-        if (phase == PHASE_SERVING || phase == PHASE_AWAITING_SETUP) continue;
+        if (phase == PHASE_SERVING || phase == PHASE_WITNESSING || phase == PHASE_AWAITING_SETUP) continue;
         s.k.state = phase;
         ASSERT_OK(call(secure_on_channel, ask, n));
         ck_assert_uint_eq(verdict(&handle), SECURE_NOT_NOW);

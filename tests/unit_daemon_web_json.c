@@ -24,10 +24,11 @@ static const char upstream[] =
 
 /* What it says on the wire: id, transaction, one output, no roots. */
 static const char upstream_message[] =
-    "8877665544332211"
+    "8877665544332211" "ffffffff"
     "65000000"
     "02000000" "0001" "01" NULL_TXID "ffffffff" "00" "fdffffff" "01" "a086010000000000" "02" "6a00" "02" "0151" "21" CONTROL "00000000"
     "01000000" "a086010000000000" "22000000" ACTUAL
+    "00000000"
     "00000000";
 
 static bool read_sign(uint8_t **message, size_t *n, struct web_problem *why, const char *text)
@@ -35,6 +36,37 @@ static bool read_sign(uint8_t **message, size_t *n, struct web_problem *why, con
     struct web_form form;
     return web_read_sign(message, n, &form, why, 0x1122334455667788u, text, strlen(text));
 }
+
+/* The name of a rule set is the message's last part, in the forms alike; without one the part is empty. */
+START_TEST(rules_are_passed_on)
+{
+    static const struct { const char *member; const char *name; } good[] = {
+        { "", "" }, { "\"rules\":null,", "" }, { "\"rules\":\"tapscript\",", "tapscript" },
+        { "\"rules\":\"a234567890123456789012345678901\",", "a234567890123456789012345678901" },
+    };
+    static const char *const bad[] = { "\"rules\":\"\",", "\"rules\":1,", "\"rules\":[\"cat\"],", "\"rules\":\"a2345678901234567890123456789012\"," };
+    struct web_problem why;
+    char text[2048];
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        BYTES message = NULL;
+        EMULATE_REQUEST q = NULL;
+        size_t n;
+        snprintf(text, sizeof text, "{%s%s", good[i].member, upstream + 1);
+        ck_assert_msg(read_sign(&message, &n, &why, text), "%s", why.text);
+        ASSERT_OK(emulate_request_parse(&q, message + JUDGE_HEAD, n - JUDGE_HEAD));
+        ck_assert_uint_eq(q->rules.n, strlen(good[i].name));
+        ck_assert_mem_eq(q->rules.p, good[i].name, q->rules.n);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        BYTES message = NULL;
+        size_t n;
+        snprintf(text, sizeof text, "{%s%s", bad[i], upstream + 1);
+        ck_assert(!read_sign(&message, &n, &why, text));
+        ck_assert_int_eq(why.status, 422);
+        ck_assert_ptr_nonnull(strstr(why.text, "rules: "));
+    }
+}
+END_TEST
 
 START_TEST(exact_message)
 {
@@ -228,7 +260,7 @@ START_TEST(answer)
     memset(sig, 0xab, sizeof sig);
     ck_assert(read_sign(&message, &n, &why, upstream));
     EMULATE_REQUEST q = NULL;
-    ASSERT_OK(emulate_request_parse(&q, message + 8, n - 8));
+    ASSERT_OK(emulate_request_parse(&q, message + JUDGE_HEAD, n - JUDGE_HEAD));
     struct web_signature s = { .made = true, .bytes = sig };
     len = web_signed_body(&body, q->tx, &s, n);
     const char head[] = "{\"signed_tx\":{\"version\":2,\"lock_time\":0,\"input\":[{\"previous_output\":\"" NULL_TXID ":4294967295\","
@@ -301,7 +333,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return CHECK_SUITE("web_json", exact_message, exact_words, no_echo, depth, setup, setup_headers, setup_many_headers, decimals, answer, error_body, no_memory);
+    return CHECK_SUITE("web_json", exact_message, rules_are_passed_on, exact_words, no_echo, depth, setup, setup_headers, setup_many_headers, decimals, answer, error_body, no_memory);
 }
 
 CHECK_MAIN(suite)

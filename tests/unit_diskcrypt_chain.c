@@ -159,7 +159,7 @@ START_TEST(packs_are_merged)
         ck_assert_uint_ge(writes, 1);
         uint32_t put = 0;
         for (uint32_t k = 0; k < m->chunks; k++)
-            if (m->at[k].pack == PLACE_WRITE) m->at[k] = (struct place){ .pack = (int32_t)m->pack_count, .nth = put++ };
+            if (m->at[k].pack == PLACE_WRITE) m->at[k] = (struct place){ .pack = (int32_t)m->pack_count + 1, .nth = put++ };
         ck_assert_uint_eq(put, writes);
         m->packs[m->pack_count++] = (struct manifest_pack){ .generation = i + 1, .size = PACK_HEAD + (uint64_t)put * CHUNK_SIZE };
         ck_assert_uint_le(m->pack_count, MAP_PACKS_WANTED);

@@ -7,6 +7,8 @@
 #include "support/check_main.h"
 #include "support/vectors.h"
 
+#define RULES_SAMPLE "[\"4846\",\"525301\"]"
+#define RULES_JSON_SAMPLE "[{\"name\":\"tapscript\"}]"
 #define H32(b) b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b
 
 static struct genesis sample(void)
@@ -15,6 +17,11 @@ static struct genesis sample(void)
     strcpy(g.name, "vault");
     strcpy(g.key_arn, "arn:aws:kms:us-east-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef");
     strcpy(g.profile, "confidential-script-2");
+    g.rules = 2;
+    g.rule_set[0].n = 2;
+    g.rule_set[1].n = 3;
+    memcpy(g.rule_set[0].bytes, "HF", 2);
+    memcpy(g.rule_set[1].bytes, "RS\1", 3);
     memset(g.blockhash, 0xab, 32);
     memset(g.nonce, 0xcd, 16);
     return g;
@@ -30,10 +37,10 @@ static struct block_check sample_check(void)
 START_TEST(the_document_is_fixed_to_the_byte)
 {
     static const char want[] =
-        "{\"type\":\"holdfast-genesis\",\"version\":2,\"name\":\"vault\","
+        "{\"type\":\"holdfast-genesis\",\"version\":3,\"name\":\"vault\","
         "\"key\":\"arn:aws:kms:us-east-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef\","
         "\"blockhash\":\"abababababababababababababababababababababababababababababababab\","
-        "\"blockhash_check\":\"unverified\",\"profile\":\"confidential-script-2\",\"max_weight\":400000,\"created\":1790000000,"
+        "\"blockhash_check\":\"unverified\",\"profile\":\"confidential-script-2\",\"rules\":" RULES_SAMPLE ",\"max_weight\":400000,\"created\":1790000000,"
         "\"nonce\":\"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\",\"key_point\":null,\"accepted\":0}";
     static const char more[] = "\"key_point\":\"02" H32("11") "\",\"accepted\":2147487744}";
     struct genesis g = sample();
@@ -72,6 +79,8 @@ START_TEST(the_longest_document_has_room)
     memset(g.profile, 'p', sizeof g.profile - 1);
     memset(g.key_point, 3, sizeof g.key_point);
     g.check = sample_check();
+    g.rules = GENESIS_RULES;
+    for (size_t i = 0; i < GENESIS_RULES; i++) g.rule_set[i].n = GENESIS_RULE_SET;
     ASSERT_OK(genesis_render(text, &n, &g));
 }
 END_TEST
@@ -277,6 +286,7 @@ static struct statement full_statement(void)
         .key_id = "arn:aws:kms:us-east-1:111122223333:key/k", .limited = true, .max_weight = UINT64_MAX,
         .has_policy = true, .has_log = true, .log_size = 7,
     };
+    s.rules = RULES_JSON_SAMPLE;
     memset(s.service_id, 0x11, 32);
     memset(s.public_key, 0x02, 33);
     memset(s.blockhash, 0xab, 32);
@@ -290,12 +300,12 @@ static struct statement full_statement(void)
 START_TEST(a_statement_is_fixed_to_the_byte)
 {
     static const char empty[] =
-        "{\"type\":\"holdfast-statement\",\"version\":1,\"build\":\"0.1.0\",\"simulated\":true,\"name\":\"vault\","
-        "\"profile\":\"confidential-script-2\",\"service_id\":null,\"public_key\":null,\"epoch\":null,\"settings\":null,"
+        "{\"type\":\"holdfast-statement\",\"version\":2,\"build\":\"0.1.0\",\"simulated\":true,\"name\":\"vault\","
+        "\"profile\":\"confidential-script-2\",\"rules\":" RULES_JSON_SAMPLE ",\"service_id\":null,\"public_key\":null,\"epoch\":null,\"settings\":null,"
         "\"policy\":null,\"log\":null}";
     static const char full[] =
-        "{\"type\":\"holdfast-statement\",\"version\":1,\"build\":\"0.1.0\",\"simulated\":false,\"name\":\"vault\","
-        "\"profile\":\"confidential-script-2\",\"service_id\":\"" H32("11") "\",\"public_key\":\"02" H32("02") "\",\"epoch\":3,"
+        "{\"type\":\"holdfast-statement\",\"version\":2,\"build\":\"0.1.0\",\"simulated\":false,\"name\":\"vault\","
+        "\"profile\":\"confidential-script-2\",\"rules\":" RULES_JSON_SAMPLE ",\"service_id\":\"" H32("11") "\",\"public_key\":\"02" H32("02") "\",\"epoch\":3,"
         "\"settings\":{\"key_id\":\"arn:aws:kms:us-east-1:111122223333:key/k\",\"blockhash\":\"" H32("ab") "\","
         "\"blockhash_check\":\"unverified\",\"max_weight\":18446744073709551615,\"accepted\":4096},\"policy\":\"" H32("33") "\",\"log\":{\"size\":7,\"root\":\"" H32("44") "\",\"key\":\"" H32("55") "\"}}";
     struct statement s = full_statement();
@@ -307,7 +317,7 @@ START_TEST(a_statement_is_fixed_to_the_byte)
     s.limited = false;
     ASSERT_OK(statement_render(text, &n, &s));
     ck_assert_ptr_nonnull(memmem(text, n, "\"max_weight\":null,\"accepted\":4096}", 34));
-    s = (struct statement){ .build = "0.1.0", .simulated = true, .name = "vault", .profile = "confidential-script-2" };
+    s = (struct statement){ .build = "0.1.0", .simulated = true, .name = "vault", .profile = "confidential-script-2", .rules = s.rules };
     ASSERT_OK(statement_render(text, &n, &s));
     ck_assert_uint_eq(n, sizeof empty - 1);
     ck_assert_mem_eq(text, empty, n);

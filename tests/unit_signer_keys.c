@@ -280,7 +280,8 @@ START_TEST(record)
     ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE - 1).code, E_FORMAT);
     ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE + 1).code, E_FORMAT);
     static const struct { size_t at; uint8_t value; } bad[] = {
-        { 72, 2 }, { 72, 255 }, { 73, 1 }, { 104, 1 }, { 105, 0xd0 }, { 106, 1 }, { SIGN_REQUEST_SIZE - 1, 1 },
+        { 40, 2 }, { 40, 255 }, { 73, 1 }, { 104, 1 }, { 105, 2 }, { 105, 255 }, { 106, 1 }, { 137, 1 }, { 138, 0xd0 }, { 139, 1 },
+        { SIGN_REQUEST_SIZE - 1, 1 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         uint8_t old = bytes[bad[i].at];
@@ -289,6 +290,45 @@ START_TEST(record)
         bytes[bad[i].at] = old;
     }
     ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE).code, E_OK);
+    q.kind = CHILD_OF_OUTPUT;
+    memset(q.emulated_key, 5, 32);
+    memset(q.rules, 6, 32);
+    struct wr w = wr_of(bytes, sizeof bytes);
+    sign_request_write(&w, &q);
+    ck_assert_int_eq(sign_request_read(&back, bytes, SIGN_REQUEST_SIZE).code, E_OK);
+    ck_assert_int_eq(back.kind, CHILD_OF_OUTPUT);
+    ck_assert_mem_eq(back.emulated_key, q.emulated_key, 32);
+    ck_assert_mem_eq(back.rules, q.rules, 32);
+}
+END_TEST
+
+/* A service names its children in one way. A request in the other is no mistake of a client: the judge writes it. */
+START_TEST(refuses_the_other_kind_of_child)
+{
+    SIGNER s = NULL;
+    struct sign_request root, bound;
+    uint8_t sig[64], master[33];
+    open_with(&s, 1);
+    signer_public(s, master);
+    request_of(&root, &SIGNER_CASES[0]);
+    bound = root;
+    bound.kind = CHILD_OF_OUTPUT;
+    memset(bound.emulated_key, 5, 32);
+    memset(bound.rules, 6, 32);
+    ck_assert_int_eq(address_output_key_bound(bound.output_key, master, bound.rules, bound.emulated_key, NULL).code, E_OK);
+    ck_assert_int_eq(signer_sign(s, sig, &root).code, E_OK);
+    refuses(s, &bound, E_FORMAT);
+    signer_children(s, CHILD_OF_OUTPUT);
+    ck_assert_int_eq(signer_sign(s, sig, &bound).code, E_OK);
+    refuses(s, &root, E_FORMAT);
+    for (unsigned bit = 0; bit < 256; bit += 37) {
+        struct sign_request q = bound;
+        q.rules[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        refuses(s, &q, E_DENIED);
+        q = bound;
+        q.emulated_key[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        refuses(s, &q, E_DENIED);
+    }
 }
 END_TEST
 
@@ -308,6 +348,7 @@ static Suite *signer_keys(void)
     tcase_add_test(t, denies_outputs_of_others);
     tcase_add_test(t, refuses_other_messages);
     tcase_add_test(t, record);
+    tcase_add_test(t, refuses_the_other_kind_of_child);
     suite_add_tcase(suite, t);
     return suite;
 }

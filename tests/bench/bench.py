@@ -10,9 +10,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # name -> commands; {build} and {here} are filled in.
 BENCHES = {
     "keystore": [["{build}/tests/bench_keystore"], [sys.executable, "{here}/bench_start.py", "{build}"]],
-    "policy": [["{build}/tests/bench_policy"]],
+    "policy": [["{build}/tests/bench_policy"], ["{build}/tests/bench_log"], [sys.executable, "{here}/bench_witness.py", "{build}"]],
     "seal": [[sys.executable, "{here}/bench_peers.py", "{build}"]],
-    "signer": [["{build}/tests/bench_script"]],
+    "signer": [["{build}/tests/bench_script"], ["{build}/tests/bench_sign"], [sys.executable, "{here}/bench_http.py", "{build}"]],
 }
 
 

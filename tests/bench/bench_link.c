@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/crypto.h"
+#include "core/io.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "diskcrypt/seal.h"
@@ -57,6 +58,7 @@ static pid_t connect_parent(struct store **out, const char *dir)
         parent(ends[1], dir);
     }
     close(ends[1]);
+    fd_wide(ends[0]);                     /* as init does for the disk role */
     must(link_hello(ends[0], LINK_STORE, NULL, 0, MS));
     must(store_link(out, &ends[0], MS));
     return pid;

@@ -31,6 +31,8 @@ static void ask_all(const struct emulate_plan *p)
         MUST(!wr_end(&w, "fuzz").code);
         MUST(!sign_request_read(&back, bytes, sizeof bytes).code && back.index == i);
         fuzz_reached("emulate.asked");
+        if (q.kind == CHILD_OF_OUTPUT)
+            fuzz_reached("emulate.bound");
     }
 }
 
@@ -46,7 +48,21 @@ static void write_back(const struct emulate_request *q, const uint8_t *data, siz
     emulate_write_count(&w, (uint32_t)q->backup_count);
     for (size_t i = 0; i < q->backup_count; i++)
         emulate_write_backup(&w, q->backup[i].index, q->backup[i].root);
+    emulate_write_rules(&w, (const char *)q->rules.p, q->rules.n);
     MUST(w.full ? n > sizeof room : w.len == n && memcmp(room, data, n) == 0);
+}
+
+/* Under the set that is asked for, children named in the way that goes with the first byte of the transaction. */
+static err plan(struct emulate_plan **p, struct emulate_refusal *why, const struct emulate_request *q)
+{
+    struct emulate_terms t = { .kind = q->tx->version & 1 ? CHILD_OF_OUTPUT : CHILD_OF_ROOT };
+    struct rule_list allowed;
+    case_hex(t.master, 33, CASE_MASTER);
+    MUST(!rules_list_parse(&allowed, "tapscript,covenants,all=apo+cat+ctv+csfs+internalkey+paircommit+templatehash").code);
+    TRY(emulate_choose_rules(&t, why, q, &allowed));
+    if (q->rules.n)
+        fuzz_reached("emulate.rules");
+    return emulate_plan_under(p, why, q, &t);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -54,14 +70,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     EMULATE_REQUEST q = NULL;
     EMULATE_PLAN p = NULL;
     struct emulate_refusal why;
-    uint8_t master[33];
     char text[EMULATE_TEXT];
-    case_hex(master, 33, CASE_MASTER);
     if (emulate_request_parse(&q, data, n).code)
         return 0;
     fuzz_reached("emulate.parsed");
     write_back(q, data, n);
-    if (emulate_plan_make(&p, &why, q, master).code) {
+    if (plan(&p, &why, q).code) {
         emulate_refusal_text(text, &why);
         MUST(why.fault != EMULATE_FINE && strlen(text) > 0);
         return 0;
@@ -69,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (p->emulated)
         fuzz_reached("emulate");
     if (emulate_verify(&why, p).code) {
-        MUST(why.fault == EMULATE_VERIFICATION_FAILED);
+        MUST(why.fault == EMULATE_VERIFICATION_FAILED || why.fault == EMULATE_UNBOUND_KEY);
         return 0;
     }
     ask_all(p);

@@ -41,8 +41,8 @@ static void try_sign(const uint8_t *data, size_t n)
         return;
     }
     EMULATE_REQUEST q = NULL;
-    MUST(len <= (form.kind == WEB_FORM_PSBT ? EMULATE_REQUEST_MAX + 8 : n + 64));
-    MUST(emulate_request_parse(&q, message + 8, len - 8).code == E_OK);
+    MUST(len <= (form.kind == WEB_FORM_PSBT ? EMULATE_REQUEST_MAX + JUDGE_HEAD : n + 64));
+    MUST(emulate_request_parse(&q, message + JUDGE_HEAD, len - JUDGE_HEAD).code == E_OK);
     fuzz_reached("json");
     if (form.kind == WEB_FORM_PSBT) fuzz_reached("json.psbt");
     if (form.kind == WEB_FORM_HEX) fuzz_reached("json.hex");
@@ -74,27 +74,31 @@ static void try_setup(const uint8_t *data, size_t n)
 }
 
 /* A tree that is taken has an address; its recovery leaf is one that this program would make again. */
-static void try_address(const uint8_t *data, size_t n)
+static void try_address(const uint8_t *data, size_t n, enum child_kind kind)
 {
     static const uint8_t master[33] = { 2, 0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0, 0x62, 0x95, 0xce, 0x87, 0x0b, 0x07,
                                         0x02, 0x9b, 0xfc, 0xdb, 0x2d, 0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17, 0x98 };
     struct web_address a;
     struct web_problem why;
     uint8_t *body;
-    if (!web_read_address(&a, &why, data, n)) {
+    struct rule_list rules;
+    MUST(!rules_list_parse(&rules, "tapscript,lnhance").code);
+    if (!web_read_address(&a, &why, data, n, kind, &rules)) {
         check_problem(&why);
         return;
     }
     const size_t len = web_address_body(&body, &a, master);
     MUST(len > 100 && body);
-    fuzz_reached("json.address");
+    if (kind == CHILD_OF_OUTPUT) fuzz_reached("json.bound");
+    else fuzz_reached("json.address");
     if (a.recovery_len) fuzz_reached("json.recovery");
     free(body);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    try_address(data, n);
+    try_address(data, n, CHILD_OF_ROOT);
+    try_address(data, n, CHILD_OF_OUTPUT);
     try_sign(data, n);
     try_setup(data, n);
     return 0;

@@ -1,5 +1,11 @@
 """Seeds of parent's fuzz targets."""
+import hashlib
+import os
 import struct
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import seeds_documents
 
 (HELLO, READY, HEAD_GET, HEAD, HEAD_PUT, PUT, DATA, PUT_END, GET, GET_END, LIST, LISTED, DONE, ANCHOR, ANCHORED,
  LOG_READ, LOG_ENTRIES, LOG_PROVE, LOG_PROOF) = range(0x100, 0x113)
@@ -50,4 +56,34 @@ def egress():
     yield b"a:1=" + b"b" * 200 + b":1"
 
 
-SEEDS = {"link": link, "egress": egress}
+COSIGNED = "\u2014 witness.example.com/w1 M+p+CQAAAABqsTuAQx9pSNEDbNH03NXGsTMhlFRUw2cB09bDM/IYylz0dunihFF/Ad8hJ0BHxSOPynvabqdGXoPticWihP0R8XkvAw==\n"
+
+
+def anchor():
+    answer = lambda status, old, sized, body: struct.pack("<HBB", status, old, sized) + body
+    yield answer(200, 0, 0, COSIGNED.encode())
+    yield answer(200, 0, 0, COSIGNED.encode() * 2)
+    yield answer(409, 0, 1, b"20852164\n")
+    yield answer(409, 0, 1, b"7\n")
+    yield answer(409, 7, 1, b"7\n")
+    yield answer(409, 0, 0, b"7\n")
+    yield answer(503, 0, 0, b"busy")
+
+
+def life():
+    entries = lambda *all_: b"".join(struct.pack("<H", len(e)) + e for e in all_)
+    head = lambda kind, time=1790000000: struct.pack("<BBQ", kind, 1, time)
+    boot = lambda generation, manifest, before: head(2) + b"p" * 144 + b"\1" + b"r" * 32 + struct.pack("<Q", generation) + manifest + bytes(32) + struct.pack("<Q", before)
+    seal = lambda generation: head(3) + struct.pack("<Q", generation) + b"m" * 32 + struct.pack("<I", 1)
+    begin = head(1) + var(b"{}"), boot(0, bytes(32), 2 ** 64 - 1), seal(1)
+    yield entries(*begin, boot(1, b"m" * 32, 1), seal(2))
+    yield entries(*begin, seal(2), head(8) + struct.pack("<QQ", 2, 1) + b"m" * 32 + var(b"") + bytes(4), boot(1, b"m" * 32, 1))
+    yield entries(*begin, head(9) + struct.pack("<II", 1, 2), head(7) + b"g" * 96, head(200))
+    yield entries(head(10) + struct.pack("<IQ", 1, 77) + b"r" * 32, boot(7, b"m" * 32, 5), seal(8))
+    service = hashlib.sha256(b"{}").hexdigest().encode()
+    for document in seeds_documents.document():
+        kind = next((k for k, word in ((4, b"-policy"), (5, b"-release"), (6, b"-veto")) if b"holdfast" + word in document), 4)
+        yield entries(*begin, head(kind, 1500) + var(document.replace(seeds_documents.HASH.encode(), service, 1)) + bytes(4))
+
+
+SEEDS = {"link": link, "egress": egress, "anchor": anchor, "life": life}

@@ -5,6 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "models"))
 import grant as model
+import rules
 from keyring_model import var
 
 ARN = "arn:aws:kms:eu-central-1:444455556666:key/fedcba98-7654-3210-fedc-ba9876543210"
@@ -29,9 +30,10 @@ def record():
     """Two that the genesis's own key opens, and one after an upgrade."""
     made = b"\1" + var(b"testnet4") + var(b"genesis") + struct.pack("<III", 1, 2, 3) + b"\xee" * 32
     for point, check, arn, release in ((bytes(33), bytes(53), OLD, bytes(32)), (b"\2" * 33, made, OLD, bytes(32)), (b"\3" * 33, made, ARN, b"\7" * 32)):
-        genesis = var(b"vault") + var(OLD.encode()) + var(b"holdfast-1") + b"\xab" * 32 + struct.pack("<BQQ", 1, 400000, 1790000000) + bytes(16)
+        sets = [rules.encode("tapscript"), rules.encode("lnhance", rules.NAMED["lnhance"])][:1 + (release != bytes(32))]
+        genesis = var(b"vault") + var(OLD.encode()) + var(b"holdfast-1") + bytes([len(sets)]) + b"".join(map(var, sets)) + b"\xab" * 32 + struct.pack("<BQQ", 1, 400000, 1790000000) + bytes(16)
         genesis += struct.pack("<I", 0) + point + check
-        yield b"HFSR" + struct.pack("<HHI", 3, 0, 1) + genesis + b"\2" * 33 + bytes(32) + var(arn.encode()) + point + release + var(b"\5" * 156)
+        yield b"HFSR" + struct.pack("<HHI", 4, 0, 1) + genesis + b"\2" * 33 + bytes(32) + var(arn.encode()) + point + release + var(b"\5" * 156)
 
 
 SEEDS = {"grant": grant, "announce": announce, "record": record}

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -36,6 +37,7 @@ def seeds():
     for coded in ({"hex": "00" * 80, "anchor": anchor}, {"base64": "AAAA" * 20, "anchor": None}):
         yield json.dumps({"key_id": "k", "blockhash": "0F" * 32, "headers": {"network": "regtest", **coded}}).encode()
     yield json.dumps({"network": "regtest", "tree": "{51,{52ac,53}}", "backup_root": "ab" * 32}).encode()
+    yield json.dumps({"network": "regtest", "tree": "51", "rules": "lnhance", "internal_key": "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}).encode()
     yield json.dumps({"network": "signet", "root": "ab" * 32, "backup_csv": 144, "backup_key": "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}).encode()
     tx = bytes.fromhex("0200000001" + "00" * 32 + "ffffffff00fdffffff01a0860100000000000" + "26a0000000000")
     output = "a086010000000000" + "22" + TAPROOT
@@ -43,10 +45,23 @@ def seeds():
     yield json.dumps({"input_index": 0, "emulated_tx_to": tx.hex(), "actual_spent_outputs": [spent], "backup_merkle_root": "ab" * 32}).encode()
     utxo = [(partial.WITNESS_UTXO, bytes.fromhex(output)), (partial.TAP_MERKLE_ROOT, b"\xab" * 32), (partial.FINAL_WITNESS, b"\x01\x01\x51")]
     raw = base64.b64encode(partial.version_0(tx, [utxo], [[]])).decode()
-    yield json.dumps({"psbt": raw, "finalize": True, "backup_merkle_roots": {"0": "ab" * 32, "1": "cd" * 32}}).encode()
+    yield json.dumps({"psbt": raw, "finalize": True, "rules": "lnhance", "backup_merkle_roots": {"0": "ab" * 32, "1": "cd" * 32}}).encode()
     yield b"[" * 32 + b"]" * 32
     yield b'{"a":"\\u0000"}'
     yield b'{"a":1,"a":99999999999999999999}'
 
 
-SEEDS = {"json": seeds}
+def traces():
+    """As daemon/trace.h lays them out."""
+    def stack(*items, below=0):
+        return struct.pack("<IB", len(items) + below, len(items)) + b"".join(struct.pack("<HB", n, len(b)) + b for n, b in items)
+
+    def step(number, index, op, error, *stacks):
+        return struct.pack("<IIIBBH", number, index, index, op, 1, error) + b"".join(stacks)
+    empty, full = stack(), stack(*[(520, bytes(80))] * 16, below=5)
+    yield struct.pack("<BI", 0, 0)
+    yield struct.pack("<BI", 0, 3) + step(0, 0, 0x76, 0, stack((2, b"ab")), empty) + step(0, 1, 0x69, 10, empty, stack((0, b""))) + step(3, 0, 2, 0, full, full)
+    yield struct.pack("<BI", 1, 1) + step(7, 9, 0xff, 5, full, empty)
+
+
+SEEDS = {"json": seeds, "trace": traces}

@@ -13,8 +13,8 @@ MAY_INCLUDE = {
     "keystore": ["core"], "diskcrypt": ["core"], "signer": ["core"], "policy": ["core"],
     "daemon": ["core", "keystore", "diskcrypt", "signer", "policy"],
     "parent": ["core", "signer/headers.h", "diskcrypt/manifest.h", "diskcrypt/chunk.h", "keystore/announce.h", "keystore/attest.h", "keystore/cose.h",
-               "keystore/eif.h", "keystore/pem.h", "policy/document.h", "policy/judge.h", "policy/maintainer.h", "policy/nostr.h", "policy/sshsig.h", "policy/statement.h", "policy/checkpoint.h", "policy/cosign.h", "policy/log.h", "policy/note.h", "policy/tail.h", "policy/witness.h", "policy/witnesses.h", "keystore/channel.h",
-               "keystore/key_evidence.h", "keystore/key_policy.h", "keystore/key_finding.h", "signer/address.h", "signer/taproot.h", "signer/ec.h", "signer/tx.h"],
+               "keystore/eif.h", "keystore/nitro_root.h", "keystore/pem.h", "policy/document.h", "policy/entry.h", "policy/judge.h", "policy/maintainer.h", "policy/nostr.h", "policy/sshsig.h", "policy/statement.h", "policy/checkpoint.h", "policy/cosign.h", "policy/log.h", "policy/note.h", "policy/tail.h", "policy/witness.h", "policy/witnesses.h", "keystore/channel.h",
+               "keystore/key_evidence.h", "keystore/key_policy.h", "keystore/key_finding.h", "signer/address.h", "signer/child.h", "signer/rules.h", "signer/taproot.h", "signer/ec.h", "signer/tx.h"],
     "sim": ["core", "keystore/attest.h", "keystore/cose.h", "keystore/nsm_codec.h", "keystore/arn.h", "keystore/sigv4.h",
             "keystore/cbor.h"],
 }
@@ -23,7 +23,7 @@ SECRET_HEADERS = ["core/secret.h", "core/crypto.h", "core/sandbox.h"]
 
 # Header prefix of a library -> the files that may name it.
 LIBRARIES = {
-    r"openssl/": ["core/hash.c", "core/crypto.c", "core/aead.c", "keystore/hpke.c", "keystore/nums.c", "keystore/p256.c", "keystore/recipient.c", "keystore/envelope.c",
+    r"openssl/": ["core/hash.c", "core/crypto.c", "core/gcm.c", "core/aead.c", "keystore/hpke.c", "keystore/nums.c", "keystore/p256.c", "keystore/recipient.c", "keystore/envelope.c",
                   "keystore/attest_verify.c", "keystore/cose.c", "keystore/http.c", "policy/signature.c", "parent/witness_key.c", "sim/"],
     r"libcryptsetup": ["diskcrypt/luks.c"],
     r"cbor\.h": ["keystore/cbor.c", "keystore/cose.c"],
@@ -31,8 +31,9 @@ LIBRARIES = {
     r"curl/": ["keystore/http.c", "keystore/kms.c", "parent/anchor_wire.c", "parent/http.c", "parent/s3_wire.c"],
     r"jansson\.h": ["daemon/web", "keystore/json", "keystore/kms.c", "keystore/key_policy.c", "keystore/key_evidence", "keystore/creds.c", "parent/", "sim/"],
     r"microhttpd\.h": ["daemon/web", "parent/witness_http.c", "sim/"],
-    r"sqlite3\.h": ["daemon/book.c", "daemon/book_db.c", "parent/witness_db.c"],
+    r"sqlite3\.h": ["daemon/book.c", "daemon/book_db.c", "daemon/book_own.h", "parent/witness_db.c"],
     r"seccomp\.h": ["core/sandbox.c"],
+    r"intel-ipsec-mb\.h": ["core/gcm_ipsec.c"],
     r"ini\.h": ["core/conf.c"],
 }
 LINES_MAX, FUNCTION_MAX = 500, 60

@@ -280,6 +280,15 @@ def emulated_key(master, root, backup=None):
     return output_key(child_key(master, root)[1:], backup)
 
 
+def child_key_bound(master, rules_id, emulated):
+    """holdfast-1: of the rule set's id and the emulated output key."""
+    t = int.from_bytes(tagged("holdfast/child", master + rules_id + emulated), "big") % N
+    q = point_add(point_of(master), point_mul(t, G))
+    if q is None:
+        raise Wrong("a child key at infinity")
+    return compressed(q)
+
+
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 HRP = {"mainnet": "bc", "testnet": "tb", "signet": "tb", "regtest": "bcrt"}
 
@@ -336,16 +345,21 @@ def check_input(tx, spent, n):
         raise Wrong(f"input {n}: the signature does not verify")
 
 
-def check_derived(master, before, spent, backups, n):
+def check_derived(master, before, spent, backups, n, rules_id):
     found = emulated_root(before["in"][n]["witness"])
     if found is None:
         raise Wrong(f"input {n} was signed, but its emulated witness is no script path")
-    if emulated_key(master, found[0], backups.get(n)) != taproot_key(spent[n]["script"]):
+    root, internal = found
+    if rules_id is None:
+        key = emulated_key(master, root, backups.get(n))
+    else:
+        key = output_key(child_key_bound(master, rules_id, output_key(internal, root))[1:], backups.get(n))
+    if key != taproot_key(spent[n]["script"]):
         raise Wrong(f"input {n}: the spent output is not derived from this master key")
 
 
-def verify_answer(request, response, master=None):
-    """Returns the indexes that carry a signature. Raises Wrong."""
+def verify_answer(request, response, master=None, rules_id=None):
+    """Returns the indexes that carry a signature. With rules_id, children are holdfast-1's. Raises Wrong."""
     before = tx_from_json(request["emulated_tx_to"])
     after = tx_from_json(response["signed_tx"] if "signed_tx" in response else response["signed_transaction"])
     spent = outs_from_json(request["actual_spent_outputs"])
@@ -355,7 +369,7 @@ def verify_answer(request, response, master=None):
     for n in signed:
         check_input(after, spent, n)
         if master:
-            check_derived(master, before, spent, backups, n)
+            check_derived(master, before, spent, backups, n, rules_id)
     return signed
 
 

@@ -48,6 +48,8 @@ def push(b):
 
 
 class Case:
+    ops, kinds, flags = OPS, ["plain", "plain", "apo", "apo1", "csfs", "none"], FLAGS
+
     def __init__(self, r, keys):
         self.r, self.keys, self.internal = r, keys, r.choice(keys)
         self.signatures, self.items, self.script = [], [], b""
@@ -82,7 +84,7 @@ class Case:
     def signed_check(self):
         """A check of a signature on the first stack. Until it is made, it stands there as 64 zeros."""
         r, key = self.r, self.r.choice(self.keys)
-        kind = r.choice(["plain", "plain", "apo", "apo1", "csfs", "none"])
+        kind = r.choice(self.kinds)
         if kind == "csfs":
             msg = r.randbytes(r.choice([0, 1, 32, 100]))
             self.items.insert(0, key.sign(msg, r.getrandbits(255)))
@@ -108,7 +110,7 @@ class Case:
         self.items = [r.choice([b"", b"\x01", b"\x02\x01", r.randbytes(8)]) for _ in range(r.randrange(3))] + self.items
         for _ in range(r.randrange(2, 14)):
             for _ in range(8):
-                more = push(self.data()) if r.random() < 0.4 else bytes([r.choice(OPS)])
+                more = push(self.data()) if r.random() < 0.4 else bytes([r.choice(self.ops)])
                 if self.accepts(more) or r.random() < 0.004:
                     self.script += more
                     break
@@ -197,7 +199,7 @@ class Case:
         why = model.run(self.spend(), self.items, size)
         side = {"scriptSig": "", "witness": [w.hex() for w in witness]}
         return why, {
-            "tx": curve.tx_bytes(self.tx, False).hex(), "index": self.index, "flags": FLAGS,
+            "tx": curve.tx_bytes(self.tx, False).hex(), "index": self.index, "flags": self.flags,
             "prevouts": [curve.out_bytes(o).hex() for o in self.spent], "comment": "random/%d: %s" % (n, why or "allowed"),
             "failure" if why else "success": side}
 

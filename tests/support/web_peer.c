@@ -25,7 +25,7 @@
  *     1004 wrong sequence  1005 an input that is not there  1006 wrong type  1007 odd text  1008 twice
  *     others: signs each input with two or more witness items, with 64 times (input + 1), and keeps
  *     an annex that begins with 50 00. The keeper's verdict is the number behind `verdict:` in key_id.
- * Asked to attest, the keeper's document is `doc` and the nonce, its statement {"s":"\\"}; with a nonce
+ * What the judge of dry runs does: web_trial_peer.h. Asked to attest, the keeper's document is `doc` and the nonce, its statement {"s":"\\"}; with a nonce
  * of one byte 0 it answers MSG_ERROR.
  */
 #include <errno.h>
@@ -47,11 +47,12 @@
 #include "signer/emulate.h"
 #include "tests/support/web_log_peer.h"
 #include "tests/support/web_secure_peer.h"
+#include "tests/support/web_trial_peer.h"
 
-enum { JUDGES = 2, ROWS = 7, ROOM = 8 << 20 };
+enum { JUDGES = 2, PEERS = 7, ROWS = 7, ROOM = 8 << 20 };
 
 struct peer {
-    int      control, keeper, disk, book, judge[JUDGES], child_out;
+    int      control, keeper, disk, book, trial, judge[JUDGES], child_out;
     bool     held, keeper_silent, book_silent, disk_error;
     unsigned asked, sealed;
     struct log_peer log;
@@ -119,9 +120,9 @@ static void start(struct peer *p, char **argv)
     env.config.web_timeout = strtoul(argv[3], NULL, 10);
     must(fd_listen(&listener, argv[1], 0600), "listen");
     env.given[0] = listener;
-    int *ours[] = { &p->control, &p->keeper, &p->disk, &p->book, &p->judge[0], &p->judge[1] };
-    int *theirs[] = { &env.control, &env.peer[ROLE_KEEPER], &env.peer[ROLE_DISK], &env.peer[ROLE_BOOK], &env.judge[0], &env.judge[1] };
-    for (size_t i = 0; i < 6; i++) {
+    int *ours[] = { &p->control, &p->keeper, &p->disk, &p->book, &p->judge[0], &p->judge[1], &p->trial };
+    int *theirs[] = { &env.control, &env.peer[ROLE_KEEPER], &env.peer[ROLE_DISK], &env.peer[ROLE_BOOK], &env.judge[0], &env.judge[1], &env.peer[ROLE_TRIAL] };
+    for (size_t i = 0; i < PEERS; i++) {
         pair(fds);
         *ours[i] = fds[0];
         *theirs[i] = fds[1];
@@ -131,11 +132,11 @@ static void start(struct peer *p, char **argv)
     p->child = fork();
     if (p->child < 0) die("fork");
     if (p->child == 0) {
-        for (size_t i = 0; i < 6; i++) close(*ours[i]);
+        for (size_t i = 0; i < PEERS; i++) close(*ours[i]);
         close(gone[0]);                      /* gone[1] stays open until the child ends */
         _exit(child_main(&env));
     }
-    for (size_t i = 0; i < 6; i++) close(*theirs[i]);
+    for (size_t i = 0; i < PEERS; i++) close(*theirs[i]);
     close(listener);
     close(gone[1]);
     p->child_out = gone[0];
@@ -145,7 +146,7 @@ static void start(struct peer *p, char **argv)
 
 static void say_state(struct peer *p, unsigned phase)
 {
-    uint8_t body[1024];
+    uint8_t body[1024 + WIRE_RULES_MOST];
     struct wr w = wr_of(body, sizeof body);
     struct wire_state s = { .phase = (uint8_t)phase, .simulated = 1, .epoch = 3 };
     if (phase == PHASE_SERVING) {
@@ -153,7 +154,8 @@ static void say_state(struct peer *p, unsigned phase)
         s.public_key[0] = 2;
         memset(s.public_key + 1, 0xab, 32);
         memset(s.service_id, 0xcd, 32);
-        strcpy(s.profile, "confidential-script-2");
+        strcpy(s.profile, getenv("HOLDFAST_TEST_PROFILE") ? getenv("HOLDFAST_TEST_PROFILE") : "confidential-script-2");
+        must(rules_list_parse(&s.rules, "tapscript,lnhance"), "rules");
         s.settings = (struct wire_setup){ .limited = true, .max_weight = 400000, .key_id = "arn:aws:kms:x", .accepted = 1u << 31 | 1u << 12 };
         s.settings.blockhash[31] = 0x6f;
     }
@@ -254,6 +256,7 @@ static void answer_book(struct peer *p, const struct msg *m)
     struct rd r = rd_of(m->body, m->len);
     uint32_t limit = rd_u32(&r), n = 0;
     uint64_t before = rd_u64(&r);
+    (void)rd_u64(&r);
     must(rd_end(&r, "list"), "list");
     uint64_t top = before && before <= ROWS ? before - 1 : ROWS;
     n = top < limit ? (uint32_t)top : limit;
@@ -264,6 +267,8 @@ static void answer_book(struct peer *p, const struct msg *m)
         struct wire_entry e = { .row = top - i, .time = 1700000000 + top - i, .status = 200, .inputs = 1, .signed_inputs = 1 };
         e.txid[0] = 0x11;
         e.request_hash[0] = 0x22;
+        strcpy(e.which, "0");
+        strcpy(e.rules, "tapscript");
         strcpy(e.text, "words \"quoted\" \\ and \x01");
         wire_put_entry(&w, &e);
     }
@@ -325,6 +330,7 @@ static void judge(struct peer *p, int *fd, const struct msg *m)
     EMULATE_REQUEST q = NULL;
     struct rd r = rd_of(m->body, m->len);
     if (m->type != JUDGE_SIGN || !rd_u64(&r)) die("not a JUDGE_SIGN");
+    (void)rd_u32(&r);
     must(emulate_request_parse(&q, r.p, r.left), "a request that does not parse");
     const int version = q->tx->version;
     const size_t cap = 256 + q->tx->in_count * 70;
@@ -365,6 +371,7 @@ static void serve(struct peer *p, int *fd)
     else if (fd == &p->disk) answer_disk(p, &m);
     else if (fd == &p->book) answer_book(p, &m);
     else if (fd == &p->control) { if (m.type != CTL_READY) die("not ready"); }
+    else if (fd == &p->trial) peer_answer_trial(*fd, &m);
     else judge(p, fd, &m);
 }
 
@@ -442,17 +449,17 @@ static void ended(struct peer *p)
 
 static void turn(struct peer *p)
 {
-    int *fds[] = { &p->control, &p->keeper, &p->disk, &p->book, &p->judge[0], &p->judge[1] };
-    const bool mute[] = { false, p->keeper_silent, false, p->book_silent, p->held, p->held };
-    struct pollfd set[8];
-    for (size_t i = 0; i < 6; i++) set[i] = (struct pollfd){ .fd = mute[i] ? -1 : *fds[i], .events = POLLIN };
-    set[6] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
-    set[7] = (struct pollfd){ .fd = p->child_out, .events = POLLIN };
-    if (poll(set, 8, -1) < 0 && errno != EINTR) die("poll");
-    for (size_t i = 0; i < 6; i++)
+    int *fds[] = { &p->control, &p->keeper, &p->disk, &p->book, &p->judge[0], &p->judge[1], &p->trial };
+    const bool mute[PEERS] = { false, p->keeper_silent, false, p->book_silent, p->held, p->held, false };
+    struct pollfd set[PEERS + 2];
+    for (size_t i = 0; i < PEERS; i++) set[i] = (struct pollfd){ .fd = mute[i] ? -1 : *fds[i], .events = POLLIN };
+    set[PEERS] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
+    set[PEERS + 1] = (struct pollfd){ .fd = p->child_out, .events = POLLIN };
+    if (poll(set, PEERS + 2, -1) < 0 && errno != EINTR) die("poll");
+    for (size_t i = 0; i < PEERS; i++)
         if (set[i].revents) serve(p, fds[i]);
-    if (set[6].revents) read_command(p);
-    if (set[7].revents) ended(p);
+    if (set[PEERS].revents) read_command(p);
+    if (set[PEERS + 1].revents) ended(p);
 }
 
 int main(int argc, char **argv)

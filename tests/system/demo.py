@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """The main job, end to end, with real processes: derive, mount, sign, seal, die, restore, sign again."""
 import argparse
+import base64
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 import time
 
@@ -11,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
 import bip341_verify as model
 import rig as r
+from upgrade_rig import NEW_PCR0, NewBuild, Witness, measured, trust_policy
 
 BOLD, GREEN, RED, PLAIN = ("\033[1m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else ("", "", "", "")
 
@@ -25,8 +29,9 @@ def must(condition, text):
 
 
 class Demo:
-    def __init__(self, rig):
-        self.rig, self.rows = rig, []
+    def __init__(self, rig, build):
+        self.rig, self.build, self.rows, self.new = rig, build, [], None
+        rig.options.update({"policy": "open", "nsm_root": rig.path("sim", "nsm-root.pem")})
 
     def step(self, title, act):
         print(f"{BOLD}{len(self.rows) + 1}. {title}{PLAIN}", flush=True)
@@ -185,7 +190,7 @@ class Demo:
         other = rig.wait_end()
         must(other != 0, "it started from an empty store although its service id is configured")
         rig.parent.stop()
-        os.rmdir(rig.store()) if not os.listdir(rig.store()) else __import__("shutil").rmtree(rig.store())
+        os.rmdir(rig.store()) if not os.listdir(rig.store()) else shutil.rmtree(rig.store())
         os.rename(rig.path("store.aside"), rig.store())
         os.rename(rig.path("head.aside"), rig.store("head"))
         rig.start_parent()
@@ -193,6 +198,72 @@ class Demo:
         rig.wait_phase("serving")
         must(json.loads(rig.get("/public-key")[2])["public_key"] == self.key, "another key")
         return f"a store without its head (status {code}) and an empty store (status {other}) are errors, never a new key or disk"
+
+    # 9
+    def upgrade(self):
+        rig = self.rig
+        before = rig.status()
+        paths = {n: rig.path(n) for n in ("alice", "bob", "keys", "policy.json", "release.json")}
+        for n in ("alice", "bob"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", n, "-f", paths[n]], check=True)
+        with open(paths["keys"], "w") as f:
+            f.write("".join(f"{n} {text_of(paths[n] + '.pub')}" for n in ("alice", "bob")))
+        make(rig, paths["policy.json"], "policy", "init", "--service", before["service_id"], "--network", "regtest", "--keys", paths["keys"], "--threshold", "2", "--delay", "2")
+        code, _, body = rig.request("POST", "/documents", submission(rig, "policy", paths))
+        must(code == 200, f"the policy was answered {code} {body!r}")
+        pcrs = [w for i, v in measured(rig).items() for w in (f"--pcr{i}", v)]
+        make(rig, paths["release.json"], "release", "init", "--policy", paths["policy.json"], "--pcr0", NEW_PCR0, *pcrs, "--sequence", "1", "--label", "the next build", "--commit", "0" * 39 + "1")
+        say("a policy of two maintainers is in force; both sign a release of other measurements (ssh-keygen)")
+        self.new = new = NewBuild(self.build, rig)
+        new.keep = rig.keep
+        new.begin(before["service_id"], self.key)
+        new.wait_phase("announcing")
+        say("the new build starts without keys, and announces itself")
+        base = f"http://127.0.0.1:{rig.port}"
+        out = rig.holdfast("upgrade", "--release", paths["release.json"], *[w for n in ("alice", "bob") for w in ("--sig", sign(rig, "release", paths, n))], "--url", base,
+                           "--new-url", f"http://127.0.0.1:{new.port}", "--root", rig.path("sim", "nsm-root.pem"), "--wait")
+        for line in out.stdout.splitlines():
+            if line.strip():
+                say("  " + line)
+        must(rig.sign(self.request)[0] == 409, "the old build still signs")
+        new.wait_phase("serving")
+        after = new.status()
+        must((after["public_key"], after["service_id"]) == (before["public_key"], before["service_id"]), "another key after the upgrade")
+        self.rig, old = new, rig
+        self.verify_sign(self.request)
+        must(old.enclave.stop() == 0, "the old build did not end well")
+        return "the same master public key before and after; the old build signs no more"
+
+    # 10
+    def rollback(self):
+        with r.Rig(self.build, options={"judges": "1", "size": "16M", "interval": "0s"}) as rig:
+            rig.simulator()
+            witnesses = [Witness(rig, n) for n in range(3)]
+            rig.options["witness"] = trust_policy(rig, witnesses)
+            for w in witnesses:
+                w.start()
+            rig.start_parent()
+            rig.start_enclave()
+            must(rig.setup()[0] == 200, "setup")
+            for w in witnesses:
+                w.run("add", "--log", rig.status()["log"]["key"])
+            rig.wait_phase("serving")
+            must(rig.seal()[0] == 200, "a seal")
+            shutil.copytree(rig.store(), rig.path("old"))
+            say("a service with three witnesses, of which two must cosign; its store is copied, and it goes on")
+            must(rig.seal()[0] == 200, "another seal")
+            must(rig.enclave.stop() == 0, "the enclave did not end well")
+            rig.parent.stop()
+            shutil.rmtree(rig.store())
+            shutil.copytree(rig.path("old"), rig.store())
+            rig.start_parent()
+            rig.start_enclave(wait=False)
+            rig.wait_phase("witnessing")
+            rig.until(lambda: rig.status()["freshness"] == "rollback-detected", "the witnesses to be asked", rig.enclave)
+            code, _, body = rig.sign(r.spend("5120" + "11" * 32))
+            must(code == 503 and b"rollback detected" in body, f"a request was answered {code} {body!r}")
+            say(f"the genuine copy of before is put back: {json.loads(body)['error']}")
+            return "rollback detected: nothing is signed"
 
     def run(self):
         steps = [("attest, and derive the master key from KMS and the block hash", self.derive),
@@ -202,7 +273,9 @@ class Demo:
                  ("kill everything", self.die),
                  ("start again: restore, and sign", self.restore),
                  ("alter one byte of the parent's copy", self.altered),
-                 ("take the parent's copy away", self.missing)]
+                 ("take the parent's copy away", self.missing),
+                 ("upgrade to another build by signed release", self.upgrade),
+                 ("put an older genuine copy back", self.rollback)]
         return all(self.step(*s) for s in steps)
 
     def table(self):
@@ -210,6 +283,29 @@ class Demo:
         print(f"\n{BOLD}{'step':<{width + 3}} {'verdict':<8} {'seconds':>7}  result{PLAIN}")
         for n, (title, good, result, seconds) in enumerate(self.rows, 1):
             print(f"{n}. {title:<{width}} {'holds' if good else 'FAILS':<8} {seconds:7.2f}  {str(result).splitlines()[0]}")
+
+
+def text_of(path):
+    with open(path) as f:
+        return f.read()
+
+
+def make(rig, path, *words):
+    with open(path, "w") as f:
+        f.write(rig.holdfast(*words).stdout)
+
+
+def sign(rig, kind, paths, name):
+    out = paths[f"{kind}.json"] + f".{name}.sig"
+    rig.holdfast(kind, "sign", paths[f"{kind}.json"], "--key", paths[name], "--out", out)
+    return out
+
+
+def submission(rig, kind, paths):
+    def coded(path):
+        with open(path, "rb") as f:
+            return base64.b64encode(f.read()).decode()
+    return {"document": coded(paths[f"{kind}.json"]), "signatures": [coded(sign(rig, kind, paths, n)) for n in ("alice", "bob")]}
 
 
 def newest_pack(rig):
@@ -228,7 +324,8 @@ def attached(folder):
     return False
 
 
-def leave_running(rig, demo):
+def leave_running(rigs, demo):
+    rig = demo.rig
     body = rig.path("request.json")
     with open(body, "w") as f:
         json.dump(demo.request, f)
@@ -243,7 +340,7 @@ It goes on running in {rig.dir}. Try:
   {rig.program('holdfast')} --help
   kill -9 {rig.enclave.proc.pid}   # and: {rig.program('holdfastd')} --config {rig.path('enclave.ini')}
 Stop it all with:
-  kill {rig.enclave.proc.pid}; sleep 1; kill {' '.join(str(p.proc.pid) for p in rig.procs if p.alive() and p is not rig.enclave)}""")
+  kill {rig.enclave.proc.pid}; sleep 1; kill {' '.join(str(p.proc.pid) for one in rigs for p in one.procs if p.alive() and p is not rig.enclave)}""")
 
 
 def main():
@@ -254,7 +351,7 @@ def main():
     if os.geteuid() != 0:
         sys.exit("the demo needs root: the enclave's disk is a loop device in a mount namespace of its own")
     rig = r.Rig(options.build, keep=options.keep)
-    demo = Demo(rig)
+    demo = Demo(rig, options.build)
     good = False
     try:
         good = demo.run()
@@ -264,10 +361,12 @@ def main():
         else:
             print("\nLogs of the last enclave:\n" + "\n".join(rig.enclave.text().splitlines()[-25:]) if rig.enclave else "")
         if good and options.keep:
-            leave_running(rig, demo)
+            leave_running([rig, demo.new], demo)
     finally:
         if not (good and options.keep):
             rig.keep = not good
+            if demo.new:
+                demo.new.close()
             rig.close()
             if not good:
                 print(f"\nThe logs are kept in {rig.dir}.")

@@ -77,8 +77,9 @@ class Rig:
         os.chmod(self.dir, 0o711)
         self.procs, self.enclave, self.parent = [], None, None
         self.port = free_port()
-        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "witness": ""}
+        self.options = {"interval": "60s", "judges": "0", "size": "64M", "size_max": "0", "genesis": "open", "setup": "open", "id": "", "profile": "confidential-script-2", "credentials": "imds", "level": "info", "judge": "", "witness": "", "policy": "", "rules": "tapscript", "limits": ""}
         self.options.update(options or {})
+        self.options.setdefault("web", "unix:" + self.path("web.sock"))
         self.starts = 0
 
     def path(self, *parts):
@@ -117,7 +118,7 @@ class Rig:
         os.makedirs(self.path(store), exist_ok=True)
         text = f"""[parent]
 listen = tcp:127.0.0.1:{self.port}
-enclave = unix:{self.path('web.sock')}
+enclave = {self.options['web']}
 link = unix:{self.path('link.sock')}
 egress = kms.{REGION}.amazonaws.com:443=127.0.0.1:{self.kms_port}, 169.254.169.254:80=127.0.0.1:{self.imds_port}
 [store]
@@ -139,19 +140,22 @@ egress = kms.{REGION}.amazonaws.com:443=127.0.0.1:{self.kms_port}, 169.254.169.2
 name = demo
 genesis = {o['genesis']}
 profile = {o['profile']}
+rules = {o['rules']}
 setup = {o['setup']}
 {'id = ' + o['id'] if o['id'] else ''}
 {'public_key = ' + o['public_key'] if o.get('public_key') else ''}
 [web]
-listen = unix:{self.path('web.sock')}
+listen = {o['web']}
 [parent]
 link = unix:{self.path('link.sock')}
 wait = 10s
 [kms]
+{'key = ' + o['kms_key'] if o.get('kms_key') else ''}
 ca = {self.path('sim', 'ca.pem')}
 credentials = {o['credentials']}
 [nsm]
 device = unix:{self.path('nsm.sock')}
+{'root = ' + o['nsm_root'] if o.get('nsm_root') else ''}
 [disk]
 dir = {self.path('disk')}
 size = {o['size']}
@@ -162,6 +166,9 @@ interval = {o['interval']}
 count = {o['judges']}
 {o['judge']}
 {'[witness]' + chr(10) + 'policy = ' + o['witness'] if o['witness'] else ''}
+{'[policy]' + chr(10) + 'first = ' + o['policy'] if o['policy'] else ''}
+[limits]
+{o['limits']}
 [log]
 level = {o['level']}
 """
@@ -318,6 +325,15 @@ def parity(model, root):
     tweak = int.from_bytes(model.tagged("TapTweak", x + root), "big")
     point = model.point_add(model.lift_x(int.from_bytes(x, "big")), model.point_mul(tweak, model.G))
     return bytes([0xc0 | point[1] & 1]).hex()
+
+
+def bound_spend(model, key, rules_id, script, items=(), vout=0, value=100000, version=2):
+    """A spend for a service of profile holdfast-1: of the output that this script under INTERNAL has with this rule set."""
+    root, x = model.leaf_hash(bytes.fromhex(script)), bytes.fromhex(INTERNAL)
+    out = model.output_key(model.child_key_bound(key, rules_id, model.output_key(x, root))[1:])
+    body = spend("5120" + out.hex(), script=script, parity=parity(model, root), items=items, vout=vout, value=value)
+    body["emulated_tx_to"]["version"] = version
+    return body
 
 
 def two_leaf_tree(model, first, second):

@@ -96,7 +96,7 @@ class Attestation(unittest.TestCase):
     def test_1_before_setup(self):
         answer = json.loads(self.ask("?nonce=aabb")[1])
         said = json.loads(answer["statement"])
-        self.assertEqual((said["type"], said["version"], said["simulated"], said["name"]), ("holdfast-statement", 1, True, "demo"))
+        self.assertEqual((said["type"], said["version"], said["simulated"], said["name"]), ("holdfast-statement", 2, True, "demo"))
         for name in ("service_id", "public_key", "epoch", "settings", "policy", "log"):
             self.assertIsNone(said[name])
         out = self.accepted("--url", self.url, "--pcr", "0=" + r.PCR0)
@@ -233,7 +233,10 @@ class Attestation(unittest.TestCase):
         self.assertEqual(self.verify("--url", self.url)[0], 3)
         self.rig.start_enclave()
         after = self.accepted("--url", self.url, "--pcr", "0=" + r.PCR0)
+        old, new = before["statement"].pop("log"), after["statement"].pop("log")
         self.assertEqual(after["statement"], before["statement"])
+        self.assertEqual(new["key"], old["key"])
+        self.assertGreater(new["size"], old["size"], "the log does not tell of this start")
         self.assertEqual(after["document"]["pcrs"]["16"], before["document"]["pcrs"]["16"])
         self.assertNotEqual(after["document"]["module_id"], before["document"]["module_id"])
 

@@ -9,10 +9,15 @@ import pty
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models"))
+import bip341_verify as model
+import rules
 from parent_rig import PROGRAM, Answers, Server, main
 
 
@@ -21,9 +26,9 @@ def run(*args, stdin=b"", tty=False):
     return out.returncode, out.stdout.decode(), out.stderr.decode()
 
 
-COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "seal", "backups", "backup", "restore", "disk", "address",
+COMMANDS = ["run", "status", "setup", "public-key", "settings", "sign", "requests", "log", "seal", "backups", "backup", "restore", "disk", "address",
             "verify", "pcr", "eif", "key", "witness", "policy", "release", "veto", "permit", "genesis", "upgrade"]
-ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["seal"], ["sign", "-"],
+ASKING = [["status"], ["public-key"], ["settings"], ["requests"], ["log", "requests"], ["seal"], ["sign", "-"],
           ["setup", "--key", "arn:aws:kms:x", "--blockhash", "00" * 32]]
 SETUP = ASKING[-1]
 KEY = "031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f"
@@ -185,9 +190,10 @@ class Commands(unittest.TestCase):
                      [*SETUP, "--headers", "/no/such/file"], [*SETUP, "--network", "regtest"], [*SETUP, "--anchor", "1:" + "00" * 32],
                      [*SETUP, "--headers", "-", "--network", "moon"], [*SETUP, "--headers", "-"],
                      ["requests", "--limit", "0"], ["requests", "--limit", "1001"], ["requests", "--limit", "ten"],
+                     ["log"], ["log", "nothing"], ["log", "show", "x"], ["log", "show", "--limit", "0"], ["log", "monitor"], ["log", "verify"],
                      ["run"], ["run", "--config", "/no/such/file"], ["backups"], ["backups", "--store", "a", "--config", "b"],
                      ["sign", "/no/such/file"], ["sign", "--psbt", "/no/such/file"], ["sign", "--psbt", "-", "-"], ["sign", "--finalize", "-"], ["sign", "--psbt", "-"],
-                     ["sign", "--psbt", "-", "--finalize", "--dry-run"], ["status", "--url", "ftp://x"],
+                     ["sign", "--psbt", "-", "--finalize", "--dry-run"], ["sign", "-", "--trace"], ["sign", "-", "--dry-run", "--trace"], ["status", "--url", "ftp://x"],
                      ["address"], ["address", "--network", "moon", "--public-key", KEY, "--script", "51"],
                      ["address", "--network", "regtest", "--public-key", KEY],
                      ["address", "--network", "regtest", "--public-key", KEY, "--script", "51", "--root", "00" * 32],
@@ -216,7 +222,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(run("status", "--url", "unix:/no/such/socket")[0], 3)
 
     def test_what_is_asked(self):
-        paths = {"status": "GET /status", "public-key": "GET /public-key", "settings": "GET /settings", "requests": "GET /requests?limit=100",
+        paths = {"status": "GET /status", "public-key": "GET /public-key", "settings": "GET /settings", "requests": "GET /requests?limit=100", "log": "GET /requests?limit=100&before=0&since=0",
                  "seal": "POST /seal", "sign": "POST /verify-and-sign", "setup": "POST /setup"}
         with Answers(200, b'{"public_key":"02ab"}') as a:
             for args in ASKING:
@@ -233,6 +239,28 @@ class Commands(unittest.TestCase):
             run("setup", "--key", "arn:x", "--blockhash", "AB" * 32, "--max-weight", "7", "--url", a.url)
             self.assertEqual(json.loads(a.asked[-1][2]), {"key_id": "arn:x", "blockhash": "AB" * 32, "max_weight": 7})
             self.assertEqual(run("sign", "-", "--url", a.url, stdin=b"x" * ((4 << 20) + 1))[0], 2)
+
+    def test_trace(self):
+        """The member goes into the request, in either way; the steps come as lines, and with a refusal as well."""
+        steps = [{"index": 0, "pc": 0, "op": "OP_2DUP", "executed": True, "stack": ["", "ab...520"], "below": 3, "alt": []},
+                 {"index": 1, "pc": 9, "op": "\x1b[2J", "executed": False, "stack": [], "alt": ["cd"], "alt_below": 2, "error": "VERIFY"}]
+        trace = {"truncated": True, "inputs": [{"index": 4, "steps": steps}]}
+        lines = [r"input 4:", r" +pc +instruction .*", r" +0   OP_2DUP +\(3 more\) '' ab\.\.\.520", r" +9 - \\x1b\[2J +\| alt \(2 more\) cd  <- VERIFY", r"The trace is not whole.*"]
+        good = {"valid": True, "inputs": [{"index": 0, "emulated": True}, {"index": 1, "emulated": False, "skipped": "key path"}], "trace": trace}
+        for status, body, first, code in ((200, good, [r"input 0: valid", r"input 1: not emulated: key path"], 0), (400, {"error": "no", "status": 400, "request_id": "r", "trace": trace}, [], 1)):
+            with Answers(status, json.dumps(body).encode()) as a:
+                args = ("sign", "--dry-run", "--trace", "--plain", "--url", a.url)
+                got, out, err = run(*args, "-", stdin=b'{"x": 1}')
+                self.assertEqual((got, json.loads(a.asked[-1][2])), (code, {"x": 1, "trace": True}))
+                self.assertEqual(a.asked[-1][0], "POST /verify HTTP/1.1")
+                self.assertRegex(out, "^" + "\n".join(first + lines) + "\n$")
+                self.assertEqual("no (HTTP 400)" in err, code == 1)
+                self.assertEqual(json.loads(run(*args, "--json", "-", stdin=b'{"x": 1}')[1])["trace"], trace)
+                run(*args, "--psbt", "-", stdin=b"cHNidP8=")
+                self.assertEqual(json.loads(a.asked[-1][2]), {"psbt": "cHNidP8=", "trace": True})
+        for odd in ({}, {"trace": 1, "inputs": 2}, {"trace": {"inputs": [1, {"steps": [1, {"stack": [1, None], "alt": [[]]}]}]}}):
+            with Answers(200, json.dumps(odd).encode()) as a:
+                self.assertEqual(run("sign", "--dry-run", "--trace", "--plain", "--url", a.url, "-", stdin=b"{}")[0], 0, odd)
 
     def test_headers_of_setup(self):
         """Raw or as lines of hex: the same goes out. What is no header, or no anchor, is said before anything is asked."""
@@ -309,6 +337,49 @@ class Commands(unittest.TestCase):
         backed = run("address", "--public-key", KEY, "--root", root, "--backup-root", "11" * 32, "--network", "regtest")[1].strip()
         self.assertNotEqual(backed, bare)
         self.assertEqual(run("address", "--public-key", "02" + "ff" * 32, "--root", root, "--network", "regtest")[0], 1)
+
+    def test_address_of_holdfast_1(self):
+        """Against the second model: rule set id, emulated output key, child, output key."""
+        root, x, sibling = "a85b2107f791b26a84e7586c28cec7cb61202ed3d01944d832500f363782d675", KEY[2:], "11" * 32
+        usual = ["address", "--public-key", KEY, "--root", root, "--network", "regtest", "--json"]
+        for text in ("tapscript", "cat", "lnhance", "rebindable", "mine=apo+cat", "z-9=internalkey"):
+            for backup in (None, sibling):
+                code, out, err = run(*usual, "--internal-key", x, "--rules", text, *(["--backup-root", backup] if backup else []))
+                self.assertEqual((code, err), (0, ""))
+                said = json.loads(out)
+                rules_id = rules.rules_id(rules.of_text(text))
+                emulated = model.output_key(bytes.fromhex(x), bytes.fromhex(root))
+                child = model.child_key_bound(bytes.fromhex(KEY), rules_id, emulated)
+                key = model.output_key(child[1:], bytes.fromhex(backup) if backup else None)
+                self.assertEqual((said["rules_id"], said["emulated_key"], said["output_key"], said["address"]),
+                                 (rules_id.hex(), emulated.hex(), key.hex(), model.p2tr_address(key, "regtest")))
+        plain = json.loads(run(*usual)[1])
+        for profile in ("reproducible-key", "confidential-script-1", "confidential-script-2"):
+            self.assertEqual(json.loads(run(*usual, "--rules", "lnhance", "--profile", profile)[1])["address"], plain["address"])
+        for bad in (["--rules", "lnhance"], ["--internal-key", x, "--rules", "nobody"], ["--internal-key", x, "--profile", "confidential-script-2"],
+                    ["--profile", "holdfast-1"], ["--profile", "holdfast-9"], ["--internal-key", x[2:]], ["--internal-key", x, "--rules", "cat=ctv"]):
+            self.assertEqual(run(*usual, *bad)[0], 2, bad)
+        self.assertEqual(run(*usual, "--internal-key", "ff" * 32)[0], 1)
+
+    def test_log_requests(self):
+        row = {"row": 3, "time": 1700000000, "txid": "ab" * 32, "request_hash": "cd" * 32, "status": 200, "inputs": 2, "signed": 2,
+               "input": "0-1", "rules": "lnhance", "text": ""}
+        rows = [row, {**row, "status": 400, "signed": 0, "input": "1", "rules": "tapscript", "text": "Unable to sign: \x1b[2J"}]
+        with Answers(200, json.dumps({"total": 9, "requests": rows}).encode()) as a:
+            code, out, _ = run("log", "requests", "--url", a.url, "--plain")
+            self.assertEqual(code, 0)
+            first, second = out.splitlines()[1:3]
+            self.assertRegex(first, "^2023-11-14T22:13:20Z +" + "ab" * 32 + " +0-1 +lnhance +cdcdcdcdcdcdcdcd +signed$")
+            self.assertIn("Unable to sign", second)
+            self.assertNotIn("\x1b", second)
+            self.assertIn("2 shown, 9 in all", out)
+            self.assertEqual(json.loads(run("log", "requests", "--url", a.url, "--plain", "--json")[1])["requests"], rows)
+            for good in ("@1700000000", "2h", "90s", "7d", "15m", "2026-11-27T12:00:00Z"):
+                self.assertEqual(run("log", "requests", "--url", a.url, "--plain", "--since", good)[0], 0, good)
+            for bad in (["--since", "yesterday"], ["--since", "2x"], ["--since", "@"], ["--since", "@12h"], ["--since", "99999999999d"], ["--limit", "0"], ["--limit", "1001"]):
+                self.assertEqual(run("log", "requests", "--url", a.url, "--plain", *bad)[0], 2, bad)
+        self.assertEqual(run("log")[0], 2)
+        self.assertEqual(run("log", "entries")[0], 2)
 
     def test_backups(self):
         folder = tempfile.mkdtemp()

@@ -15,30 +15,10 @@ import bip341_verify as model
 import log_reader
 import merkle
 import rig as r
+from upgrade_rig import Witness, trust_policy
 
 BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
 WITNESSES = 3
-
-
-class Witness:
-    """A maintainer's `holdfast witness`."""
-
-    def __init__(self, rig, n):
-        self.rig, self.name, self.dir = rig, f"w{n}", rig.path(f"witness-{n}")
-        self.port = r.free_port()
-        self.vkey = self.run("init", "--name", f"example.org/{self.name}")["vkey"]
-        self.proc = None
-
-    def run(self, *words):
-        out = subprocess.run([self.rig.program("holdfast"), "witness", *words, "--dir", self.dir, "--json"], capture_output=True, text=True, check=True)
-        return json.loads(out.stdout)
-
-    def start(self):
-        self.proc = self.rig.start(self.name, self.rig.program("holdfast"), "witness", "serve", "--dir", self.dir, "--listen", f"127.0.0.1:{self.port}")
-        self.rig.until(lambda: r.listening(self.port), self.name, self.proc)
-
-    def stop(self):
-        self.proc.stop()
 
 
 class Log(unittest.TestCase):
@@ -47,10 +27,7 @@ class Log(unittest.TestCase):
         self.addCleanup(self.rig.close)
         self.rig.simulator()
         self.witnesses = [Witness(self.rig, n) for n in range(WITNESSES)]
-        policy = "".join(f"witness {w.name} {w.vkey} http://127.0.0.1:{w.port}/\n" for w in self.witnesses)
-        self.rig.options["witness"] = self.rig.path("witnesses")
-        with open(self.rig.path("witnesses"), "w") as f:
-            f.write(policy + "group all 2 " + " ".join(w.name for w in self.witnesses) + "\nquorum all\n")
+        self.rig.options["witness"] = trust_policy(self.rig, self.witnesses)
 
     def serve(self):
         """A service whose witnesses know its log."""
@@ -136,6 +113,29 @@ class Log(unittest.TestCase):
         self.witnesses[1].start()
         self.rig.until(lambda: self.rig.status()["freshness"] == "witnessed", "the witness to be asked again", seconds=70)
 
+    def test_what_a_limit_counts_leaves_when_it_is_witnessed(self):
+        self.rig.options["limits"] = "window = 1h\ncount = 3"
+        self.serve()
+        requests = [dict(self.request, emulated_tx_to=dict(self.request["emulated_tx_to"], lock_time=n)) for n in range(4)]
+        self.request = requests[0]
+        self.signs()
+        log = self.rig.status()["log"]
+        self.assertEqual(log["cosigned"], log["size"])
+        for w in self.witnesses[1:]:
+            w.stop()
+        self.request = requests[1]
+        self.refused("could not be shown to enough witnesses, so nothing was signed")
+        self.refused("could not be shown to enough witnesses, so nothing was signed")       # it is sealed by now, and that alone is not enough
+        for w in self.witnesses[1:]:
+            w.start()
+        for self.request in requests[:3]:
+            self.signs()
+        self.assertEqual(self.rig.sign(requests[3])[0], 429)                                # what was refused was spent for once
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.again()
+        self.signs()
+        self.assertEqual(self.rig.sign(requests[3])[0], 429)
+
     def test_a_store_that_was_put_back_is_noticed(self):
         self.serve()
         self.assertEqual(self.rig.seal()[0], 200)
@@ -167,9 +167,14 @@ class Log(unittest.TestCase):
         self.signs()
         self.assertEqual(self.rig.enclave.stop(), 0)
         self.rig.holdfast("restore", "--store", self.rig.store(), "--at", str(first))
-        self.rig.start_enclave(wait=False)
-        self.assertGreaterEqual(self.rig.wait_end(60), 64)
+        size = len(os.listdir(self.rig.store("objects")))
+        self.again("witnessing")
+        self.assertEqual(self.rig.status()["freshness"], "rollback-detected")
         self.assertIn("rollback detected", self.rig.enclave.text())
+        self.refused("rollback detected")
+        self.assertEqual(self.rig.seal()[0], 409)
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.assertEqual(len(os.listdir(self.rig.store("objects"))), size)      # nothing was written
 
     def test_a_drill_is_not_cosigned(self):
         """A copy of the store is restored by a scratch enclave of the same configuration; the service goes on."""
@@ -250,12 +255,110 @@ class Log(unittest.TestCase):
         self.log("proof?old=1&size=2", 502)
         self.signs()                                   # and nothing else suffers
 
+    # -- a rollback that the maintainers permit
+    def govern(self):
+        """A policy of two maintainers in force. Returns what signs and submits a document of theirs."""
+        for n in "ab":
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", n, "-f", self.rig.path(n)], check=True)
+        with open(self.rig.path("keys"), "w") as f:
+            f.write("".join(f"{n} {self.bytes(n + '.pub').decode()}" for n in "ab"))
+        self.make("policy.json", "policy", "init", "--service", self.rig.status()["service_id"], "--network", "regtest", "--keys", self.rig.path("keys"), "--threshold", "2", "--delay", "0")
+        code, body = self.submit("policy", "policy.json", "ab")
+        self.assertEqual(code, 200, body)
+
+    def bytes(self, name):
+        with open(self.rig.path(name), "rb") as f:
+            return f.read()
+
+    def make(self, name, *words):
+        with open(self.rig.path(name), "w") as f:
+            f.write(self.rig.holdfast(*words).stdout)
+
+    def submit(self, kind, name, who):
+        coded = []
+        for n in who:
+            out = self.rig.path(f"{name}.{n}.sig")
+            if not os.path.exists(out):
+                self.rig.holdfast(kind, "sign", self.rig.path(name), "--key", self.rig.path(n), "--out", out)
+            coded.append(base64.b64encode(self.bytes(out)).decode())
+        document = base64.b64encode(self.bytes(name)).decode()
+        code, _, body = self.rig.request("POST", "/documents", {"document": document, "signatures": coded})
+        return code, json.loads(body)
+
+    def permit(self, name, **other):
+        state = {**self.rig.status()["log"]["state"], **other}
+        self.make(name, "permit", "init", "--policy", self.rig.path("policy.json"), "--generation", str(state["generation"]), "--log-size", str(state["log_size"]), "--head", state["head"])
+
+    def rolled_back(self):
+        self.again("witnessing")
+        self.rig.until(lambda: self.rig.status()["freshness"] == "rollback-detected", "the witnesses to be asked")
+
+    def test_a_permit_lets_an_old_store_go_on(self):
+        self.rig.options["policy"] = "open"
+        self.serve()
+        self.govern()
+        self.assertEqual(self.rig.seal()[0], 200)
+        self.permit("early.json")
+        self.assertEqual(self.submit("permit", "early.json", "ab")[1]["reason"], "other-kind")      # nothing was put back
+        self.rig.until(lambda: self.rig.status()["log"]["cosigned"] == self.rig.status()["log"]["size"], "the seal to be cosigned")
+        self.keep("an-hour-ago")
+        self.signs()
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.put("an-hour-ago")
+        self.rolled_back()
+        self.permit("permit.json")
+        self.permit("other.json", generation=77)
+        self.assertEqual(self.submit("permit", "permit.json", "a")[1]["reason"], "quorum")
+        self.assertEqual(self.submit("permit", "other.json", "ab")[1]["reason"], "other-state")
+        code, body = self.submit("permit", "permit.json", "ab")
+        self.assertEqual(code, 200, body)
+        self.refused("witnesses")                       # the log begins anew, and its witnesses have to be told of it
+        key = self.rig.status()["log"]["key"]
+        self.assertIn("/1+", key)
+        for w in self.witnesses:
+            w.run("add", "--log", key)
+        self.rig.until(lambda: self.rig.status()["phase"] == "serving", "the witnesses to be asked again", self.rig.enclave, seconds=70)
+        self.signs()
+        kinds = [base64.b64decode(e)[0] for e in json.loads(self.rig.get("/log/entries?from=0")[2])["entries"]]
+        self.assertEqual(kinds[:3], [10, 8, 2])         # reopen, rollback, boot
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.again()
+        self.signs()
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        # one time only: the same store and the same permit again lead to a log that the witnesses know better
+        self.put("an-hour-ago")
+        self.rolled_back()
+        self.assertEqual(self.submit("permit", "permit.json", "ab")[0], 200)
+        self.rig.until(lambda: self.rig.status()["freshness"] == "rollback-detected", "the witnesses to be asked", seconds=70)
+        self.assertEqual(self.submit("permit", "permit.json", "ab")[1]["reason"], "permit-used")
+        self.refused("rollback detected")
+
+    def test_a_permit_for_an_older_generation(self):
+        self.rig.options["policy"] = "open"
+        self.serve()
+        self.govern()
+        self.assertEqual(self.rig.seal()[0], 200)
+        first = self.rig.status()["disk"]["generation"]
+        self.signs()
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.rig.holdfast("restore", "--store", self.rig.store(), "--at", str(first))
+        self.rolled_back()
+        self.permit("permit.json")
+        self.assertEqual(self.rig.status()["log"]["state"]["generation"], first)
+        code, body = self.submit("permit", "permit.json", "ab")
+        self.assertEqual(code, 200, body)
+        self.rig.wait_phase("serving")                  # the same log goes on, so the witnesses know it
+        self.signs()
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.again()
+        self.signs()
+
     def test_of_twins_one_goes_on(self):
         self.serve()
         self.assertEqual(self.rig.seal()[0], 200)
         self.rig.until(lambda: self.rig.status()["log"]["cosigned"] == self.rig.status()["log"]["size"], "the seal to be cosigned")
         self.keep("copy")
-        twin = r.Rig(BUILD, options=self.rig.options)
+        twin = r.Rig(BUILD, options={k: v for k, v in self.rig.options.items() if k != "web"})
         self.addCleanup(twin.close)
         for name in ("arn", "kms_port", "imds_port"):
             setattr(twin, name, getattr(self.rig, name))

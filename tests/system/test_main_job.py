@@ -139,6 +139,20 @@ class MainJob(unittest.TestCase):
         for path in ("/verify", "/verify-and-sign"):
             code, _, body = self.rig.request("POST", path, skipped)
             self.assertEqual((code, json.loads(body)["inputs"][0]["skipped"]), (200, "key path"))
+        traced = self.rig.request("POST", "/verify", dict(r.spend(self.spk()), trace=True))
+        steps = [{"index": 0, "pc": 0, "op": "OP_1", "executed": True, "stack": ["01"], "alt": []}]
+        self.assertEqual((traced[0], json.loads(traced[2])["trace"]), (200, {"truncated": False, "inputs": [{"index": 0, "steps": steps}]}))
+        script = "6376a968" + "516b" + "007669"          # IF DUP HASH160 ENDIF 1 TOALTSTACK 0 DUP VERIFY
+        parity = r.parity(model, model.leaf_hash(bytes.fromhex(script)))
+        refused = dict(r.spend(self.spk(bytes.fromhex(script)), script=script, items=("",), parity=parity), trace=True)
+        code, _, body = self.rig.request("POST", "/verify", refused)
+        said = json.loads(body)
+        self.assertEqual((code, said["error"]), (400, "Unable to sign: Verification failed: VERIFY"))
+        steps = said["trace"]["inputs"][0]["steps"]
+        self.assertEqual([(s["op"], s["executed"]) for s in steps], [("OP_IF", True), ("OP_DUP", False), ("OP_HASH160", False), ("OP_ENDIF", True), ("OP_1", True),
+                                                                     ("OP_TOALTSTACK", True), ("OP_0", True), ("OP_DUP", True), ("OP_VERIFY", True)])
+        self.assertEqual(steps[-1], {"index": 8, "pc": 8, "op": "OP_VERIFY", "executed": True, "stack": ["", ""], "alt": ["01"], "error": "VERIFY"})
+        self.assertEqual(self.rig.request("POST", "/sign", dict(r.spend(self.spk()), trace=True))[0], 400)
         after = json.loads(self.rig.get("/requests?limit=1")[2])["total"]
         self.assertEqual(after, before + 1, "a dry run is not recorded")
         url = ["--url", f"http://127.0.0.1:{self.rig.port}"]
@@ -146,6 +160,8 @@ class MainJob(unittest.TestCase):
             json.dump(r.spend(self.spk()), f)
         out = self.rig.holdfast("sign", "--dry-run", *url, self.rig.path("dry.json"), "--json")
         self.assertEqual(json.loads(out.stdout)["valid"], True)
+        out = self.rig.holdfast("sign", "--dry-run", "--trace", *url, self.rig.path("dry.json"))
+        self.assertRegex(out.stdout, r"^input 0: valid\ninput 0:\n.*\n +0   OP_1 +01\n$")
 
     def test_a_cap_of_the_configuration(self):
         """What the measured configuration allows a script, the two opcodes of its output among it, and the refusal says how much."""

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Documents signed as Nostr events by npm's nostr-tools (nostr/sign.mjs), and counted beside SSH signatures.
 
-The package comes from the npm registry by its exact version, into a folder of the build tree, without running scripts of
-packages. Where node, npm or the registry is missing the test is skipped and says which."""
+Skipped, and says why, where the package cannot be had (npm.py)."""
 import json
 import os
 import shutil
@@ -12,39 +11,10 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import npm
 from policy_rig import BUILD, HOLDFAST, Maintainers, run
 
-SUITE, CACHE = os.path.join(HERE, "nostr"), os.path.join(BUILD, "nostr")
-INSTALL_SECONDS = 150
 SECRET, OTHER = "42" * 32, "43" * 32
-
-
-def skip(why):
-    print("SKIP: " + why)
-    sys.exit(77)
-
-
-def install():
-    """The package in CACHE, unless that very version is there."""
-    with open(os.path.join(SUITE, "package.json")) as f:
-        (name, version), = json.load(f)["dependencies"].items()
-    os.makedirs(CACHE, exist_ok=True)
-    for file in ("package.json", "sign.mjs"):
-        shutil.copy(os.path.join(SUITE, file), CACHE)
-    about = os.path.join(CACHE, "node_modules", name, "package.json")
-    if os.path.exists(about):
-        with open(about) as f:
-            if json.load(f)["version"] == version:
-                return
-    try:
-        out = subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"],
-                             cwd=CACHE, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    except subprocess.TimeoutExpired:
-        shutil.rmtree(os.path.join(CACHE, "node_modules"), ignore_errors=True)
-        skip(f"{name} {version} did not come from the npm registry in {INSTALL_SECONDS} s")
-    if out.returncode:
-        shutil.rmtree(os.path.join(CACHE, "node_modules"), ignore_errors=True)
-        skip(f"{name} {version} could not be installed by npm: " + (out.stderr.strip().splitlines() or ["no reason"])[0])
 
 
 def node(*words, data=""):
@@ -87,9 +57,8 @@ class Nostr(Maintainers):
 
 if __name__ == "__main__":
     if not os.path.exists(HOLDFAST):
-        skip(f"{HOLDFAST} is not built")
-    for program in ("ssh-keygen", "node", "npm"):
-        if not shutil.which(program):
-            skip(f"the {program} program is missing")
-    install()
+        npm.skip(f"{HOLDFAST} is not built")
+    if not shutil.which("ssh-keygen"):
+        npm.skip("the ssh-keygen program is missing")
+    CACHE = npm.install("nostr", BUILD)
     unittest.main()

@@ -159,6 +159,13 @@ class Forms(Enclave):
         self.verdicts(self.ask({"psbt": self.case.psbt(0), "backup_merkle_roots": {"1": BACKUP.hex()}}))
         self.refused({"psbt": self.case.psbt(0), "backup_merkle_roots": {"1": "00" * 32}}, "input 1: its merkle root is another than in backup_merkle_roots")
 
+    def test_rule_sets_in_every_form(self):
+        forms = ({"psbt": self.case.psbt(0)}, {"psbt": self.case.psbt(2)}, self.case.json(), self.hex_form(backup_merkle_roots={"1": BACKUP.hex()}), self.one(1))
+        for request in forms:
+            self.ask({**request, "rules": "tapscript"})
+            self.refused({**request, "rules": "lnhance"}, "Unable to sign: The service does not sign under this rule set")
+            self.refused({**request, "rules": 7}, "rules: not a text", 422)
+
     def test_wrong_psbts(self):
         good = base64.b64decode(self.case.psbt(0))
         coded = lambda raw: base64.b64encode(raw).decode()
@@ -214,9 +221,11 @@ class Forms(Enclave):
                 (self.one(0, actual_spent_outputs=[{"value": 1, "script_pubkey": "5"}]), "Invalid scriptPubKey encoding.", 400),
                 (self.one(0, input_index="0"), "input_index: not an integer", 422), (self.one(1, backup_merkle_root=None), "Unexpected input scriptPubKey", 400)):
             self.refused(request, words, code)
-        self.assertIn("Unable to sign: Unexpected input scriptPubKey", self.ask(self.one(3), "/sign", 400)["error"])
+        self.refused(self.one(3), "Unable to sign: Unexpected input scriptPubKey")
         self.case.tx["in"][0]["witness"] = []
-        self.assertIn("Input is not a script path spend (missing taproot control block)", self.ask(self.one(0), "/sign", 400)["error"])
+        self.refused(self.one(0), "Input is not a script path spend (missing taproot control block)")
+        row = json.loads(self.rig.get("/requests?limit=1")[2])["requests"][0]
+        self.assertEqual((row["status"], row["signed"], row["text"]), (400, 0, "Unable to sign: Input is not a script path spend (missing taproot control block)"))
 
     def holdfast(self, *args, stdin=b""):
         out = subprocess.run([self.rig.program("holdfast"), "sign", "--url", f"http://127.0.0.1:{self.rig.port}", *args], input=stdin, capture_output=True, timeout=60)

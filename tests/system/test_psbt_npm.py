@@ -2,12 +2,10 @@
 """PSBTs of other libraries (psbt_npm/psbt.mjs) through a running enclave and back, and the cases that BIP174 and BIP371
 publish, as the tests of the npm package `psbt` have them.
 
-The packages come from the npm registry by their exact versions, into a folder of the build tree, without running
-scripts of packages. Where node, npm or the registry is missing the test is skipped and says which."""
+Skipped, and says why, where the packages cannot be had (npm.py)."""
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import unittest
@@ -15,43 +13,9 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
 import bip341_verify as model
+import npm
 import rig as r
 import test_psbt as forms
-
-SUITE = os.path.join(HERE, "psbt_npm")
-CACHE = os.path.join(forms.BUILD, "psbt_npm")
-INSTALL_SECONDS = 150
-
-
-def skip(why):
-    print("SKIP: " + why)
-    sys.exit(77)
-
-
-def install():
-    with open(os.path.join(SUITE, "package.json")) as f:
-        wanted = json.load(f)["dependencies"]
-
-    def there(name):
-        try:
-            with open(os.path.join(CACHE, "node_modules", name, "package.json")) as f:
-                return json.load(f)["version"] == wanted[name]
-        except OSError:
-            return False
-    os.makedirs(CACHE, exist_ok=True)
-    for file in ("package.json", "psbt.mjs"):
-        shutil.copy(os.path.join(SUITE, file), CACHE)
-    if all(map(there, wanted)):
-        return
-    try:
-        out = subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"],
-                             cwd=CACHE, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    except subprocess.TimeoutExpired:
-        shutil.rmtree(os.path.join(CACHE, "node_modules"), ignore_errors=True)
-        skip(f"the packages did not come from the npm registry in {INSTALL_SECONDS} s")
-    if out.returncode or not all(map(there, wanted)):
-        shutil.rmtree(os.path.join(CACHE, "node_modules"), ignore_errors=True)
-        skip("the packages could not be installed by npm: " + (out.stderr.strip().splitlines() or ["no reason"])[0])
 
 
 def ask_library(library, what, **more):
@@ -138,8 +102,5 @@ class Published(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    for program in ("node", "npm"):
-        if not shutil.which(program):
-            skip(f"the {program} program is missing")
-    install()
+    CACHE = npm.install("psbt_npm", forms.BUILD)
     unittest.main()

@@ -437,5 +437,57 @@ class Signing(Base):
         self.assertEqual(self.peer.tell("asked"), "320")
 
 
+class DryRun(Base):
+    """POST /verify, and its trace (what the peer tells: web_trial_peer.h)."""
+    FIRST = {"index": 0, "pc": 0, "op": "OP_DUP", "executed": True, "stack": ["abcd"], "alt": []}
+    SECOND = {"index": 1, "pc": 1, "op": "OP_VERIFY", "executed": False, "stack": ["abcd" + "00" * 78 + "...520"], "below": 19, "alt": [""]}
+
+    def setUp(self):
+        super().setUp()
+        self.peer.serving()
+
+    def verify(self, version=2, inputs=2, **more):
+        return self.peer.post("/verify", dict(a_request(version=version, inputs=[an_input()] * inputs), **more))
+
+    def test_without_a_trace(self):
+        for more in ({}, {"trace": False}):
+            self.assertEqual(self.verify(**more).json(), {"valid": True, "inputs": [{"index": i, "emulated": True} for i in range(2)]})
+            self.assert_error(self.verify(version=1002, **more), 400, "Unable to sign: no")
+        self.assertEqual(self.peer.tell("asked"), "0")           # no judge that could sign
+
+    def test_with_a_trace(self):
+        answer = self.verify(trace=True)
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"))
+        self.assertEqual(answer.json(), {"valid": True, "inputs": [{"index": i, "emulated": True} for i in range(2)],
+                                         "trace": {"truncated": False, "inputs": [{"index": i, "steps": [self.FIRST, self.SECOND]} for i in range(2)]}})
+
+    def test_of_what_is_refused(self):
+        answer = self.verify(version=1002, inputs=1, trace=True)
+        said = answer.json()
+        self.assertEqual((answer.status, said["status"], said["error"], said["request_id"]), (400, 400, "Unable to sign: no", answer.headers["X-Request-Id"]))
+        self.assertEqual(said["trace"], {"truncated": True, "inputs": [{"index": 0, "steps": [self.FIRST, dict(self.SECOND, error="VERIFY")]}]})
+
+    def test_never_with_a_signature(self):
+        for path in ("/sign", "/verify-and-sign"):
+            text = self.assert_error(self.peer.post(path, dict(a_request(), trace=True)), 400)
+            self.assertTrue(text.startswith("trace goes with /verify only"), text)
+            self.assertEqual(self.peer.post(path, dict(a_request(), trace=False)).status, 200)
+        for path in ("/sign", "/verify"):
+            for value in (None, 1, "true", [], {}):
+                self.assert_error(self.peer.post(path, dict(a_request(), trace=value)), 400, "trace is true or false.")
+        self.assertEqual(self.peer.tell("asked"), "2")
+
+    def test_a_trial_breaks_the_rules(self):
+        for version, trace in ((1010, True), (1010, False), (1011, True), (1012, True), (1013, False), (1014, False)):
+            peer = Peer().serving()
+            self.addCleanup(peer.close)
+            try:
+                status = peer.post("/verify", dict(a_request(version=version, inputs=[an_input()] * 2), trace=trace)).status
+            except (http.client.HTTPException, OSError):
+                status = None
+            self.assertIn(status, (None, 503), version)
+            self.assertEqual(peer.ended(), 64 + 1, version)      # E_FORMAT
+
+
 if __name__ == "__main__":
     main()

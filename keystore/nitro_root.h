@@ -1,6 +1,6 @@
 /* nitro_root.h - the root certificate of AWS Nitro Enclaves attestation (commercial partition), pinned by its bytes. */
-#ifndef PARENT_NITRO_ROOT_H
-#define PARENT_NITRO_ROOT_H
+#ifndef KEYSTORE_NITRO_ROOT_H
+#define KEYSTORE_NITRO_ROOT_H
 #include <stdint.h>
 
 enum { NITRO_ROOT_G1 = 533 };

@@ -1,7 +1,7 @@
 /* nitro_root.c - the root's bytes, as AWS publishes them (AWS_NitroEnclaves_Root-G1.zip; the same
  * certificate stands first in every genuine document). SHA-256 of these bytes:
  * 641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b. Valid 2019-10-28 to 2049-10-28. */
-#include "parent/nitro_root.h"
+#include "keystore/nitro_root.h"
 
 const uint8_t nitro_root_g1[NITRO_ROOT_G1] = {
     0x30, 0x82, 0x02, 0x11, 0x30, 0x82, 0x01, 0x96, 0xa0, 0x03, 0x02, 0x01, 0x02, 0x02, 0x11, 0x00, 0xf9, 0x31, 0x75, 0x68,
