@@ -40,7 +40,7 @@ const struct conf_key daemon_config_keys[] = {
     NUMBER_KEY("seal", "interval", CONF_SECONDS, seal_interval, 0, 86400, "seal this often when something changed; 0: only when asked and at the end"),
     TEXT_KEY("policy", "first", first_policy, "who may set the first policy: SHA-256 in hex of that document; open: anybody; empty: nobody, so there are no upgrades"),
     TEXT_KEY("witness", "policy", witness_policy, "trust policy file (c2sp.org/tlog-policy): who must cosign the service's log; empty: nobody"),
-    NUMBER_KEY("judge", "count", CONF_U64, judges, 0, 16, "script judges; 0: one per processor"),
+    NUMBER_KEY("judge", "count", CONF_U64, judges, 0, 16, "script judges; 0: four more than there are processors"),
     NUMBER_KEY("judge", "script_bytes", CONF_U64, limits.script_bytes, 1, 4000000, "bytes of all scripts run for one request"),
     NUMBER_KEY("judge", "opcodes", CONF_U64, limits.opcodes, 1, 4000000, "opcodes looked at for one request"),
     NUMBER_KEY("judge", "signatures", CONF_U64, limits.signatures, 1, 80000, "signatures verified for one request"),

@@ -240,7 +240,8 @@ static void turn(struct init *in)
 static err prepare(struct init *in, const char *config_path)
 {
     TRY(daemon_config_read(&in->config, config_path));
-    if (!in->config.judges) in->config.judges = (uint64_t)get_nprocs();
+    /* A judge waits while its signature is made and while the book writes: with as many as processors, some of these would idle. */
+    if (!in->config.judges) in->config.judges = (uint64_t)get_nprocs() + 4;
     if (in->config.judges > JUDGES_MAX) in->config.judges = JUDGES_MAX;
     TRY(watch_signals(in));
     TRY(open_nsm(in));

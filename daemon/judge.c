@@ -18,7 +18,7 @@
 
 enum { ROOM = EMULATE_REQUEST_MAX + WIRE_TERMS_MOST + 128, ASK_MS = 20000, ONE_STATE = 1u };
 
-struct judge { struct role_env *env; uint8_t *room; };
+struct judge { struct role_env *env; uint8_t *room; struct wire_terms params; bool knows; };
 
 /* What is being decided, and what will be answered. */
 struct verdict {
@@ -42,14 +42,18 @@ err judge_warm_up(struct role_env *env)
     return OK;
 }
 
-static err ask_params(struct judge *j, struct wire_terms *out)
+/* Asked until there is a key, which is the same then for as long as `sign` lives: so that no request waits for another's signature first. */
+static err know_params(struct judge *j)
 {
+    if (j->knows) return OK;
     uint8_t room[WIRE_TERMS_MOST];
     struct msg m;
     TRY(msg_call(j->env->peer[ROLE_SIGN], SIGN_PARAMS, NULL, 0, SIGN_PARAMS_IS, &m, room, sizeof room, ASK_MS));
     struct rd r = rd_of(m.body, m.len);
-    wire_get_terms(&r, out);
-    return rd_end(&r, "SIGN_PARAMS_IS");
+    wire_get_terms(&r, &j->params);
+    TRY(rd_end(&r, "SIGN_PARAMS_IS"));
+    j->knows = true;
+    return OK;
 }
 
 /* Does `e` mean that the request is at fault, and not this enclave? */
@@ -226,15 +230,14 @@ static err decide(struct matter *x, struct judge *j, struct verdict *v, const st
 
 static err decide_and_sign(struct judge *j, struct verdict *v, const struct asked *asked)
 {
-    struct wire_terms params;
     MATTER x = { 0 };
-    err e = ask_params(j, &params);
+    err e = know_params(j);
     if (e.code == E_STATE) {
         refuse(v, 400, "", "Secret not found. Make sure to call `/setup` first.");
         return OK;
     }
     TRY(e);
-    TRY(decide(&x, j, v, &params, asked));
+    TRY(decide(&x, j, v, &j->params, asked));
     if (v->status == 200) TRY(spend(j, v, x.plan));
     return v->status == 200 ? sign_all(j, v, x.plan) : OK;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "parent/ask.h"
 #include "parent/paper.h"
 #include "parent/say.h"
 
@@ -19,7 +20,7 @@ static enum exits run_show(const struct call *c, const char *path)
 static enum exits run_paper(const struct call *c)
 {
     static const struct { const char *name; enum exits (*run)(const struct call *, const char *path); } parts[] = {
-        { "show", run_show }, { "sign", paper_sign }, { "check", paper_check },
+        { "show", run_show }, { "sign", paper_sign }, { "check", paper_check }, { "submit", paper_submit },
     };
     const char *word = c->operands[0], *path = c->operand_count > 1 ? c->operands[1] : NULL;
     if (strcmp(word, "init") == 0) return path ? say_failure(c, EXIT_USAGE, NULL, NULL, "%s init: too many words: %s", c->command->name, path) : paper_init(c);
@@ -31,15 +32,17 @@ static enum exits run_paper(const struct call *c)
     return say_failure(c, EXIT_USAGE, NULL, hint, "there is no `%s %.64s`", c->command->name, word);
 }
 
-#define OPERANDS "init|show|sign|check [FILE]"
+#define OPERANDS "init|show|sign|check|submit [FILE]"
 #define DETAILS \
     "init prints a new document. show explains one. sign shows it and has ssh-keygen sign these very bytes, into FILE.sig; without --key\n" \
     "it prints how, and the Nostr event to sign instead. check accounts for each check that a service makes, with the signatures given.\n" \
+    "submit hands it, with those, to the service at --url, which judges and logs it.\n" \
     "Exit code 1: refused, with the reason. A document is its exact bytes: after signing, leave the file as it is."
 #define SIGN_OPTIONS \
     { "key", "FILE", "sign: an SSH key, Ed25519 or Ed25519-SK; its .pub where an agent has it" }, \
     { "out", "FILE", "sign: where the signature goes (default: the document's name and .sig)" }, \
-    { "sig", "FILE...", "check: a signature, SSH's or a Nostr event; given again for each" }, \
+    { "sig", "FILE...", "check, submit: a signature, SSH's or a Nostr event; given again for each" }, \
+    { "url", "ADDRESS", "submit: the running service: http://HOST:PORT or unix:PATH (default " ASK_DEFAULT_URL ")" }, \
     { "at", "SECONDS", "check: at this time (unix seconds), not now" }, \
     { NULL, NULL, NULL }
 #define VALID(days) { "valid", "DAYS", "init: for how long (default " days ")" }
@@ -103,8 +106,8 @@ static const struct option_row genesis_options[] = {
     const struct command variable = { \
         .name = name_, .operands = OPERANDS, .operands_least = 1, .operands_most = 2, .summary = summary_, .options = options_, .run = run_paper, .details = DETAILS, \
     }
-ROW(policy_command, "policy", "Who may change the service, and how: make, sign, check.", policy_options);
-ROW(release_command, "release", "A build that may take over: make, sign, check.", release_options);
-ROW(veto_command, "veto", "Stop a release while it waits: make, sign, check.", veto_options);
-ROW(permit_command, "permit", "Allow one rollback of the state: make, sign, check.", permit_options);
-ROW(genesis_command, "genesis", "Authorise a service's beginning: make, sign, check.", genesis_options);
+ROW(policy_command, "policy", "Who may change the service, and how: make, sign, check, submit.", policy_options);
+ROW(release_command, "release", "A build that may take over: make, sign, check, submit.", release_options);
+ROW(veto_command, "veto", "Stop a release while it waits: make, sign, check, submit.", veto_options);
+ROW(permit_command, "permit", "Allow one rollback of the state: make, sign, check, submit.", permit_options);
+ROW(genesis_command, "genesis", "Authorise a service's beginning: make, sign, check, submit.", genesis_options);

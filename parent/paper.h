@@ -26,6 +26,8 @@ enum exits paper_keys(struct maintainers *out, const struct call *c, const char 
 /* `init`, `sign`, `check`. The path is the operand behind the word, which init has none of. */
 enum exits paper_init(const struct call *c);
 enum exits paper_sign(const struct call *c, const char *path);
+/* To the service at --url, with the signatures given. */
+enum exits paper_submit(const struct call *c, const char *path);
 enum exits paper_check(const struct call *c, const char *path);
 
 #endif

@@ -45,11 +45,11 @@ _holdfast()
         eif) words='inspect' ;;
         key) words='policy create check --pcr0 --account --region --evidence --root --at' ;;
         witness) words='init add show serve --dir --name --log --origin --listen' ;;
-        policy) words='init show sign check --service --network --keys --threshold --veto-keys --veto-threshold --delay --emergency-threshold --emergency-delay --revoke --previous --genesis --valid --key --out --sig --at' ;;
-        release) words='init show sign check --policy --image --pcr0 --pcr1 --pcr2 --pcr8 --sequence --label --commit --min-generation --emergency --last-sequence --generation --vetoed --not-before --valid --key --out --sig --at' ;;
-        veto) words='init show sign check --policy --release --valid --key --out --sig --at' ;;
-        permit) words='init show sign check --policy --generation --log-size --head --not-before --valid --key --out --sig --at' ;;
-        genesis) words='init show sign check --network --name --key-arn --blockhash --profile --keys --threshold --founders --founders-threshold --not-before --valid --key --out --sig --at' ;;
+        policy) words='init show sign check submit --url --service --network --keys --threshold --veto-keys --veto-threshold --delay --emergency-threshold --emergency-delay --revoke --previous --genesis --valid --key --out --sig --at' ;;
+        release) words='init show sign check submit --url --policy --image --pcr0 --pcr1 --pcr2 --pcr8 --sequence --label --commit --min-generation --emergency --last-sequence --generation --vetoed --not-before --valid --key --out --sig --at' ;;
+        veto) words='init show sign check submit --url --policy --release --valid --key --out --sig --at' ;;
+        permit) words='init show sign check submit --url --policy --generation --log-size --head --not-before --valid --key --out --sig --at' ;;
+        genesis) words='init show sign check submit --url --network --name --key-arn --blockhash --profile --keys --threshold --founders --founders-threshold --not-before --valid --key --out --sig --at' ;;
         upgrade) words='--release --sig --url --new-url --announcement --root --wait' ;;
         help) mapfile -t COMPREPLY < <(compgen -W 'run status setup public-key settings sign requests log seal backups backup restore disk address verify pcr eif key witness policy release veto permit genesis upgrade' -- "$current"); return ;;
         *) return ;;

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The main job, end to end, with real processes: derive, mount, sign, seal, die, restore, sign again."""
 import argparse
-import base64
 import hashlib
 import json
 import os
@@ -209,8 +208,8 @@ class Demo:
         with open(paths["keys"], "w") as f:
             f.write("".join(f"{n} {text_of(paths[n] + '.pub')}" for n in ("alice", "bob")))
         make(rig, paths["policy.json"], "policy", "init", "--service", before["service_id"], "--network", "regtest", "--keys", paths["keys"], "--threshold", "2", "--delay", "2")
-        code, _, body = rig.request("POST", "/documents", submission(rig, "policy", paths))
-        must(code == 200, f"the policy was answered {code} {body!r}")
+        base = f"http://127.0.0.1:{rig.port}"
+        rig.holdfast("policy", "submit", paths["policy.json"], *[w for n in ("alice", "bob") for w in ("--sig", sign(rig, "policy", paths, n))], "--url", base)
         pcrs = [w for i, v in measured(rig).items() for w in (f"--pcr{i}", v)]
         make(rig, paths["release.json"], "release", "init", "--policy", paths["policy.json"], "--pcr0", NEW_PCR0, *pcrs, "--sequence", "1", "--label", "the next build", "--commit", "0" * 39 + "1")
         say("a policy of two maintainers is in force; both sign a release of other measurements (ssh-keygen)")
@@ -219,7 +218,6 @@ class Demo:
         new.begin(before["service_id"], self.key)
         new.wait_phase("announcing")
         say("the new build starts without keys, and announces itself")
-        base = f"http://127.0.0.1:{rig.port}"
         out = rig.holdfast("upgrade", "--release", paths["release.json"], *[w for n in ("alice", "bob") for w in ("--sig", sign(rig, "release", paths, n))], "--url", base,
                            "--new-url", f"http://127.0.0.1:{new.port}", "--root", rig.path("sim", "nsm-root.pem"), "--wait")
         for line in out.stdout.splitlines():
@@ -299,13 +297,6 @@ def sign(rig, kind, paths, name):
     out = paths[f"{kind}.json"] + f".{name}.sig"
     rig.holdfast(kind, "sign", paths[f"{kind}.json"], "--key", paths[name], "--out", out)
     return out
-
-
-def submission(rig, kind, paths):
-    def coded(path):
-        with open(path, "rb") as f:
-            return base64.b64encode(f.read()).decode()
-    return {"document": coded(paths[f"{kind}.json"]), "signatures": [coded(sign(rig, kind, paths, n)) for n in ("alice", "bob")]}
 
 
 def newest_pack(rig):

@@ -104,9 +104,13 @@ class Handover(policy_rig.Maintainers):
         new.start_enclave(wait=False)
         new.wait_phase("serving")
         self.assertEqual(new.sign(self.spend)[0], 200)
+        vkey = new.status()["log"]["key"]
         self.assertEqual(new.enclave.stop(), 0)
         self.rig.start_enclave(wait=False)
         self.assertGreaterEqual(self.rig.wait_end(60), 64)
+        # and the log alone tells that each step was allowed
+        life = self.rig.holdfast("log", "verify", "--store", self.rig.store(), "--vkey", vkey, check=False)
+        self.assertEqual(life.returncode, 0, life.stdout + life.stderr)
 
     def test_what_is_not_granted(self):
         self.policy(delay=3600)
@@ -155,6 +159,19 @@ class Handover(policy_rig.Maintainers):
         self.assertEqual(self.grant(release, self.announcement(new))[0], 200)
         new.wait_phase("serving")
         self.assertEqual(new.sign(self.spend)[0], 200)
+
+    def test_by_the_command_line(self):
+        self.write("policy.json", policy_rig.run("policy", "init", "--service", policy_rig.SERVICE, "--network", "signet", "--keys", self.path("keys"), "--threshold", "2", "--delay", "60"))
+        url = ["--url", f"http://127.0.0.1:{self.rig.port}"]
+        few = self.rig.holdfast("policy", "submit", self.path("policy.json"), *self.sign("policy", "policy.json", "a"), *url, "--json", check=False)
+        self.assertEqual((few.returncode, json.loads(few.stdout)["reason"]), (1, "quorum-new"), few.stdout)
+        done = self.rig.holdfast("policy", "submit", self.path("policy.json"), *self.sign("policy", "policy.json", "a", "b"), *url)
+        self.assertIn("logged: in-force", done.stdout)
+        self.make_release()
+        done = self.rig.holdfast("release", "submit", self.path("release.json"), *self.sign("release", "release.json", "b", "c"), *url)
+        self.assertIn("logged; pending until 2", done.stdout)
+        statement = json.loads(self.rig.get("/statement")[2])
+        self.assertEqual(statement["policy"], json.loads(policy_rig.run("policy", "show", self.path("policy.json"), "--json"))["sha256"])
 
     def test_no_policy_no_upgrade(self):
         release = self.make_release()
