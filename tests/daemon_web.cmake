@@ -6,7 +6,7 @@ if(TARGET hf_script)
     ${PROJECT_SOURCE_DIR}/daemon/wire.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
   set(HF_WEB_LIBS hf_rules hf_policy hf_script hf_address hf_channel hf_aws hf_core PkgConfig::JANSSON)
 
-  add_executable(web_peer support/web_peer.c support/web_secure_peer.c support/web_trial_peer.c ${WEB_SOURCES} ${PROJECT_SOURCE_DIR}/daemon/wire.c
+  add_executable(web_peer support/web_peer.c support/web_secure_peer.c support/web_log_peer.c support/web_trial_peer.c ${WEB_SOURCES} ${PROJECT_SOURCE_DIR}/daemon/wire.c
     ${PROJECT_SOURCE_DIR}/daemon/calls.c ${PROJECT_SOURCE_DIR}/signer/emulate_request.c)
   target_link_libraries(web_peer PRIVATE hf_secret ${HF_WEB_LIBS} PkgConfig::MHD)
   foreach(part api json http secure)

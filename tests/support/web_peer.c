@@ -12,6 +12,9 @@
  *     judges        hand over a new channel for every judge that is gone
  *     asked         how many questions judges got
  *     fail 0|1      disk answers DISK_SEAL with an error
+ *     log           disk says that there is a log
+ *     outcome N     of what disk answers about it (enum log_outcome; one more: malformed)
+ *     log-hold      disk keeps the next question about it; log-go: answers it; log-held: 1 when it has one
  *     stop          CTL_STOP
  *     bad NAME      send a malformed frame as keeper, disk, book or judge
  * When the child ends, `ended STATUS` is written (an exit status, or 256 + a signal), and this
@@ -42,6 +45,7 @@
 #include "daemon/roles.h"
 #include "daemon/wire.h"
 #include "signer/emulate.h"
+#include "tests/support/web_log_peer.h"
 #include "tests/support/web_secure_peer.h"
 #include "tests/support/web_trial_peer.h"
 
@@ -51,6 +55,7 @@ struct peer {
     int      control, keeper, disk, book, trial, judge[JUDGES], child_out;
     bool     held, keeper_silent, book_silent, disk_error;
     unsigned asked, sealed;
+    struct log_peer log;
     uint8_t *room;
     pid_t    child;
 };
@@ -235,6 +240,7 @@ static void answer_disk(struct peer *p, const struct msg *m)
 {
     uint8_t body[256];
     struct wr w = wr_of(body, sizeof body);
+    if (peer_answer_log(p->disk, &p->log, m)) return;
     if (p->disk_error) {
         must(msg_send_error(p->disk, m, (err){ E_IO }), "disk error");
         return;
@@ -411,10 +417,15 @@ static void command(struct peer *p, const char *verb, const char *name)
     else if (strcmp(verb, "drop") == 0) fd_close(named(p, name));
     else if (strcmp(verb, "judges") == 0) give_judges(p);
     else if (strcmp(verb, "fail") == 0) p->disk_error = name[0] == '1';
+    else if (strcmp(verb, "log") == 0) peer_say_log(p->disk);
+    else if (strcmp(verb, "outcome") == 0) p->log.outcome = (unsigned)strtoul(name, NULL, 10);
+    else if (strcmp(verb, "log-hold") == 0) p->log.held = true;
+    else if (strcmp(verb, "log-go") == 0) peer_log_go(p->disk, &p->log);
     else if (strcmp(verb, "bad") == 0) send_bad(p, name);
     else if (strcmp(verb, "stop") == 0) must(msg_send(p->control, CTL_STOP, 0, NULL, 0, 5000), "stop");
-    else if (strcmp(verb, "asked") != 0) die("no such command");
+    else if (strcmp(verb, "asked") != 0 && strcmp(verb, "log-held") != 0) die("no such command");
     if (strcmp(verb, "asked") == 0) printf("%u\n", p->asked);
+    else if (strcmp(verb, "log-held") == 0) printf("%d\n", p->log.type != 0);
     else printf("ok\n");
     fflush(stdout);
 }

@@ -192,9 +192,13 @@ class Log(unittest.TestCase):
         with open(self.rig.path("scratch.sh"), "w") as f:
             f.write(f"#!/bin/sh\nexec {self.rig.program('holdfastd')} --config {self.rig.path('enclave2.ini')}\n")
         os.chmod(self.rig.path("scratch.sh"), 0o755)
-        done = json.loads(self.rig.holdfast("backup", "drill", "--store", self.rig.store(), "--drill-config", self.rig.path("parent2.ini"), "--start", self.rig.path("scratch.sh"),
-                                            "--scratch", self.rig.dir, "--json").stdout)
+        def drill(*words):
+            return json.loads(self.rig.holdfast("backup", "drill", "--store", self.rig.store(), "--drill-config", self.rig.path("parent2.ini"), "--start", self.rig.path("scratch.sh"),
+                                                "--scratch", self.rig.dir, "--json", *words).stdout)
+
+        done = drill()
         self.assertEqual((done["restored"], done["requests"]), (True, 1))
+        self.assertEqual(drill("--at", str(done["generation"] - 1))["requests"], 0)
         size = self.rig.status()["log"]["size"]
         self.assertEqual(self.rig.seal()[0], 200)
         self.rig.until(lambda: self.rig.status()["log"]["cosigned"] == size + 1, "the seal to be cosigned")

@@ -187,6 +187,79 @@ class Routes(Base):
         self.assertEqual(self.peer.ask("POST", "/seal").status, 200)
 
 
+DONE, BUSY, AWAY, LATE, ODD, OUT_OF_RANGE, MALFORMED = range(7)
+
+
+class Log(Base):
+    ENTRIES = [bytes([i]) * (i + 1) for i in range(8)]
+
+    def setUp(self):
+        super().setUp()
+        self.peer.serving()
+
+    def begun(self):
+        """Disk says that there is a log, and web has heard it: a turn of its loop takes one word of each peer."""
+        self.peer.tell("log")
+        while self.peer.ask("GET", "/log/checkpoint").status == 404:
+            time.sleep(0.01)
+
+    def log(self, path):
+        answer = self.peer.ask("GET", "/log/" + path)
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"), answer.body)
+        return answer.json()
+
+    def test_before_there_is_one(self):
+        for path in ("entries", "proof?old=0&size=1", "checkpoint"):
+            self.assert_error(self.peer.ask("GET", "/log/" + path), 404)
+
+    def test_entries(self):
+        self.begun()
+        self.assertEqual(self.peer.ask("GET", "/log/checkpoint").body, b"note")
+        for query, at, limit in (("", 0, 100), ("?from=0&limit=1", 0, 1), ("?limit=1000", 0, 1000), ("?from=3&limit=2", 3, 2), ("?from=8", 8, 100), ("?from=9223372036854775807", 2 ** 63 - 1, 100)):
+            self.assertEqual(self.log("entries" + query), {"size": 8, "from": at, "entries": [base64.b64encode(e).decode() for e in self.ENTRIES[at:at + limit]]})
+        for bad in ("from=", "from=-1", "from=01", "from=x", "from=9223372036854775808", "limit=0", "limit=1001", "limit=", "limit=1e2"):
+            self.assert_error(self.peer.ask("GET", "/log/entries?" + bad), 400)
+
+    def test_proof(self):
+        self.begun()
+        for query, what, old in (("old=3&size=5", 0, 3), ("size=7&index=6", 1, 6), ("old=0&size=0", 0, 0)):
+            self.assertEqual(self.log("proof?" + query), {"hashes": [base64.b64encode(bytes([n]) * 32).decode() for n in (what, old)]})
+        for bad in ("", "size=1", "old=1", "index=1", "old=1&index=1&size=2", "old=&size=2", "old=1&size=-2", "old=1&size=18446744073709551615"):
+            self.assert_error(self.peer.ask("GET", "/log/proof?" + bad), 400)
+
+    def test_what_disk_says_instead(self):
+        self.begun()
+        for outcome, status in ((BUSY, 503), (AWAY, 502), (LATE, 503), (ODD, 502), (OUT_OF_RANGE, 400)):
+            self.peer.tell(f"outcome {outcome}")
+            for path in ("entries", "proof?old=1&size=2"):
+                self.assert_error(self.peer.ask("GET", "/log/" + path), status)
+        self.peer.tell(f"outcome {DONE}")
+        self.log("entries")
+
+    def test_a_malformed_answer_ends_the_role(self):
+        self.begun()
+        self.peer.tell(f"outcome {MALFORMED}")
+        self.assert_error(self.peer.ask("GET", "/log/entries"), 503)
+        self.assertEqual(self.peer.ended(), 65)
+
+    def test_a_seal_passes_a_slow_read(self):
+        """What is asked of the log waits its turn; what is asked of the disk does not wait for it."""
+        self.begun()
+        self.peer.tell("log-hold")
+        got = []
+        threads = [threading.Thread(target=lambda: got.append(self.log("entries?limit=1"))) for _ in range(3)]
+        for t in threads:
+            t.start()
+        while self.peer.tell("log-held") != "1":
+            time.sleep(0.01)
+        self.assertEqual([self.peer.ask("POST", "/seal").status for _ in range(3)], [200] * 3)
+        self.assertEqual(got, [])
+        self.peer.tell("log-go")
+        for t in threads:
+            t.join()
+        self.assertEqual([g["entries"] for g in got], [["AA=="]] * 3)
+
+
 class Setup(Base):
     def setUp(self):
         super().setUp()
