@@ -372,7 +372,10 @@ static err take_answer(void *self)
     if (!e.code && m.type != LINK_ANCHORED) e = (err){ E_FORMAT };
     if (!e.code) e = weigh(&enough, d, &m);
     d->log.waiting = false;
-    if (e.code) fd_close(&d->log.fd);
+    if (e.code) {
+        fd_close(&d->log.fd);
+        d->log.shown.told = 0;                              /* what was said another time is no answer to this */
+    }
     else loop_first(d->loop, &d->log.fd, take_answer);
     if (e.code == E_MEMORY) return e;
     return enough ? anchored(d) : not_enough(d);

@@ -169,11 +169,16 @@ END_TEST
 /* A quorum for what there is outweighs a word that there is more: the word is the parent's. */
 START_TEST(a_quorum_outweighs_a_word)
 {
-    static say *const script[] = { a_twin_and_good, NULL };
+    static say *const script[] = { a_twin_and_good, hangs_up, NULL };
     static struct bench b;
     bench_open(&b, script, false);
     ASSERT_OK(round_of(&b));
     ck_assert(b.d.log.shown.freshness == FRESH_WITNESSED && anchored_said(&b));
+    /* and is forgotten with its answer: who cannot be asked the next time has said nothing */
+    bench_seal(&b, 2);
+    ASSERT_OK(disk_log_tell(&b.d));
+    ASSERT_OK(round_of(&b));
+    ck_assert(b.d.log.shown.freshness == FRESH_UNREACHABLE && b.d.log.shown.told == 0);
     bench_close(&b);
 }
 END_TEST
