@@ -11,7 +11,7 @@
 #include "daemon/secure.h"
 #include "keystore/master.h"
 
-enum { SIGN_MS = 10000, DISK_MS = 600000, MAX_WEIGHT_DEFAULT = 4000000, ANCHOR_MS = 10000 };
+enum { SIGN_MS = 10000, DISK_MS = 600000, MAX_WEIGHT_DEFAULT = 4000000, ANCHOR_MS = 3000 };
 
 static const uint8_t no_release[32];
 
