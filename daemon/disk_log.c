@@ -183,7 +183,7 @@ err disk_log_tell(struct disk *d)
         TRY(tell(d));
         return tell_anchored(d);
     }
-    if (d->log.fd < 0) d->log.next_ms = 0;                  /* else the answer to the question before this one comes first */
+    if (!d->log.waiting) d->log.next_ms = 0;                /* else the answer to the question before this one comes first */
     return tell(d);
 }
 
@@ -256,9 +256,9 @@ static err ask(struct disk *d)
 err disk_log_tick(struct disk *d, int *timeout_ms)
 {
     struct disk_log *l = &d->log;
-    if (!l->witnesses || l->held || l->shown.cosigned >= journal_size(d->journal)) return OK;
     const uint64_t now = disk_now_ms();
-    TRY(owed_in_time(d, now, timeout_ms));
+    TRY(owed_in_time(d, now, timeout_ms));                  /* also when nobody is asked any more: the log may be another build's by now */
+    if (!l->witnesses || l->held || l->shown.cosigned >= journal_size(d->journal)) return OK;
     if (l->waiting && now >= l->next_ms) {
         log_warn("the parent did not say in time what the witnesses answer");
         later(d);

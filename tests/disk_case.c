@@ -118,6 +118,7 @@ void bench_open(struct bench *b, say *const *script, bool deaf)
     pair(&b->control, &b->env.control);
     pair(&b->web, &b->env.peer[ROLE_WEB]);
     pair(&b->keeper, &b->env.peer[ROLE_KEEPER]);
+    pair(&b->book, &b->env.peer[ROLE_BOOK]);
     ck_assert_int_eq(pipe(b->gate), 0);
     write_policy(b);
     b->image = rig_image(16);
@@ -138,6 +139,7 @@ void bench_close(struct bench *b)
     secret_drop(&b->key);
     for (int r = 0; r < ROLES; r++) fd_close(&b->env.peer[r]);
     close(b->web);
+    close(b->book);
     close(b->keeper);
     close(b->gate[0]);
     close(b->gate[1]);

@@ -20,7 +20,7 @@ struct bench {
     struct blk *image;
     secret *key;
     say *const *script;
-    int control, web, keeper, gate[2];           /* the other ends; gate: a byte lets the parent go on */
+    int control, web, keeper, book, gate[2];     /* the other ends; gate: a byte lets the parent go on */
     pid_t pid;
     bool deaf;                                   /* the parent greets nobody */
 };
@@ -32,7 +32,7 @@ void bench_seal(struct bench *b, uint8_t seed);
 /* What the loop does when the parent has said something there. */
 enum { FROM_WITNESSES, FROM_LOG };
 err  bench_deliver(struct bench *b, int source);
-/* The next frame of a peer (b->web, b->keeper); type 0: none. It stands until the next one. */
+/* The next frame of a peer (b->web, b->keeper, b->book); type 0: none. It stands until the next one. */
 struct msg bench_heard(int fd);
 
 #endif

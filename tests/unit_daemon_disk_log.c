@@ -166,6 +166,78 @@ START_TEST(at_a_start_a_twin_is_waited_out)
 }
 END_TEST
 
+/* What the book was told; -1: nothing. */
+static int book_heard(struct bench *b, uint16_t seq)
+{
+    const struct msg m = bench_heard(b->book);
+    if (!m.type) return -1;
+    ck_assert(m.type == BOOK_SEALED && m.seq == seq && m.len == 1 && bench_heard(b->book).type == 0);
+    return m.body[0];
+}
+
+static void seal_for_the_book(struct bench *b, uint8_t seed)
+{
+    bench_seal(b, seed);
+    ASSERT_OK(disk_log_tell(&b->d));
+    ASSERT_OK(disk_log_owe(&b->d, seed, SPEND_GRANTED));
+    ck_assert_int_eq(book_heard(b, seed), -1);
+}
+
+/* Its time is over, and nobody is to be asked. */
+static void give_up(struct bench *b)
+{
+    int timeout = -1;
+    b->d.log.owed_until_ms = 0;
+    b->d.log.next_ms = disk_now_ms() + 100000;
+    ASSERT_OK(disk_log_tick(&b->d, &timeout));
+    ck_assert(!b->d.log.owes);
+}
+
+START_TEST(what_a_limit_counts_waits_for_a_quorum)
+{
+    static say *const script[] = { good, good, strangers, good, a_twin, NULL };
+    static struct bench b;
+    int timeout = -1;
+    bench_open(&b, script, false);
+    ASSERT_OK(round_of(&b));
+    seal_for_the_book(&b, 2);
+    ASSERT_CODE(disk_log_owe(&b.d, 9, SPEND_GRANTED), E_STATE);
+    ASSERT_OK(disk_log_tick(&b.d, &timeout));
+    ck_assert(timeout > 0 && b.d.log.owes);
+    ASSERT_OK(bench_deliver(&b, FROM_WITNESSES));
+    ck_assert_int_eq(book_heard(&b, 2), SPEND_GRANTED);
+    seal_for_the_book(&b, 3);
+    ASSERT_OK(round_of(&b));
+    ck_assert_int_eq(book_heard(&b, 3), -1);
+    give_up(&b);
+    ck_assert_int_eq(book_heard(&b, 3), SPEND_UNWITNESSED);
+    ASSERT_OK(round_of(&b));                     /* the cosignatures come too late: nobody is told twice */
+    ck_assert_int_eq(book_heard(&b, 3), -1);
+    /* while the store is handed over, a request may be waiting; what the other build has cosigned is not ours */
+    seal_for_the_book(&b, 4);
+    b.d.handed_over = true;
+    ASSERT_OK(round_of(&b));
+    ck_assert_int_eq(book_heard(&b, 4), -1);
+    give_up(&b);
+    ck_assert_int_eq(book_heard(&b, 4), SPEND_UNWITNESSED);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(what_waits_for_nobody)
+{
+    static say *const script[] = { NULL };
+    static struct bench b;
+    bench_open(&b, script, false);
+    ASSERT_OK(disk_log_owe(&b.d, 5, SPEND_UNSEALED));
+    ck_assert_int_eq(book_heard(&b, 5), SPEND_UNSEALED);
+    b.d.log.witnesses = NULL;
+    ASSERT_OK(disk_log_owe(&b.d, 6, SPEND_GRANTED));
+    ck_assert_int_eq(book_heard(&b, 6), SPEND_GRANTED);
+    bench_close(&b);
+}
+END_TEST
+
 /* A quorum for what there is outweighs a word that there is more: the word is the parent's. */
 START_TEST(a_quorum_outweighs_a_word)
 {
@@ -198,7 +270,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return CHECK_SUITE("daemon_disk_log", nothing_but_a_quorum_begins_to_sign, who_signs_goes_on, at_a_start_a_twin_is_waited_out, a_quorum_outweighs_a_word, nobody_greets);
+    return CHECK_SUITE("daemon_disk_log", nothing_but_a_quorum_begins_to_sign, who_signs_goes_on, at_a_start_a_twin_is_waited_out, a_quorum_outweighs_a_word, what_a_limit_counts_waits_for_a_quorum,
+        what_waits_for_nobody, nobody_greets);
 }
 
 CHECK_MAIN(suite)
