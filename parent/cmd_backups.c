@@ -72,13 +72,13 @@ static enum exits list_json(const struct catalogue *c, json_t *stores)
 
 static enum exits list_text(const struct catalogue *c)
 {
-    printf("%-10s %-20s %9s %5s  %s\n", "GENERATION", "TIME", "SIZE", "PACKS", "STATE");
+    printf("%-10s %-20s %9s %8s %5s  %s\n", "GENERATION", "TIME", "SIZE", "LOG", "PACKS", "STATE");
     for (size_t i = 0; i < c->generation_count; i++) {
         const struct generation *g = &c->generations[i];
         char at[32] = "-", size[16];
         progress_size(size, g->bytes);
         if (g->readable) time_text(at, g->clear.time);
-        printf("%-10" PRIu64 " %-20s %9s %5u  %s", g->number, at, size, g->clear.packs,
+        printf("%-10" PRIu64 " %-20s %9s %8" PRIu64 " %5u  %s", g->number, at, size, g->readable ? g->clear.log_position : 0, g->clear.packs,
                !g->readable ? "damaged" : g->missing ? "incomplete" : "whole");
         if (g->missing) printf(" (%u packs missing)", g->missing);
         puts(g->is_head ? ", head" : "");
