@@ -60,9 +60,9 @@ static err log_boot(struct life *l, uint8_t who)
 static err seal_once(struct life *l, uint8_t seed)
 {
     struct seal_report rep;
-    rig_fill(l->image, seed % CHUNKS, seed);
+    rig_fill(l->image, seed, seed);
     const bool first = seal_generation(l->sealer) == 0;
-    return seal_write(l->sealer, &rep, l->image, first ? (const uint8_t *)"record" : NULL, first ? 6 : 0, 1000 + seed);
+    return seal_write(l->sealer, &rep, l->image, first ? (const uint8_t *)"record" : NULL, first ? 6 : 0, 1000u + seed);
 }
 
 static void head_of(struct head *h, struct rig *r)

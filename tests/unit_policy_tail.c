@@ -29,7 +29,7 @@ static struct entry example(enum entry_kind kind)
     case ENTRY_GRANT: memset(e.release, 4, 32); memset(e.build, 5, 32); memset(e.grant, 6, 32); break;
     case ENTRY_REKEY: e.epoch = 1; e.new_epoch = 2; break;
     case ENTRY_REOPEN: e.number = 1; e.size = 77; memset(e.root, 8, 32); break;
-    case ENTRY_ROLLBACK: e.known = 9; e.generation = 5; memset(e.manifest, 9, 32);      /* fall through */
+    case ENTRY_ROLLBACK: e.known = 9; e.generation = 5; memset(e.manifest, 9, 32); [[fallthrough]];
     default: e.document = (struct bytes){ "{\"type\":1}", 10 }; e.signatures = 2; e.signature_list = (struct bytes){ signature, sizeof signature };
     }
     return e;

@@ -138,6 +138,7 @@ static struct request request_of(size_t inputs)
     for (size_t i = 0; i < inputs; i++)
         emulate_write_output(&w, 1000, script, 34);
     emulate_write_count(&w, 0);
+    emulate_write_rules(&w, "", 0);
     MUST(!w.full);
     free(in);
     free(spent);
