@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from broken.kinds import KINDS
-from broken.store import Store
+from broken.store import Store, log_reader, seal_reader
 
 USAGE = 64
 
@@ -26,7 +26,11 @@ def main(words):
     if len(stores) != (2 if k.other else 1):
         print(f"make.py: {words[0]} " + (f"needs a second store: {k.other}" if k.other else "needs one store"), file=sys.stderr)
         return USAGE
-    k.function(*stores)
+    try:
+        k.function(*stores)
+    except (OSError, ValueError, IndexError, log_reader.Wrong, seal_reader.Wrong) as why:
+        print(f"make.py: this store cannot be broken in that way: {why}", file=sys.stderr)
+        return 1
     print(f"broken: {words[0]}. The daemon has to say: {k.words}")
     return 0
 

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -122,6 +123,21 @@ class Store(unittest.TestCase):
                 finally:
                     if self.rig.enclave.alive():
                         self.rig.kill_enclave()
+
+    def test_by_hand(self):
+        """The command makes what the generator makes, in place."""
+        def make(*words):
+            return subprocess.run([sys.executable, "-B", os.path.join(HERE, "..", "broken", "make.py"), *words], capture_output=True, text=True, timeout=60)
+
+        copies = [Folder(shutil.copytree(self.rig.path("good"), self.rig.path("by-" + who))) for who in ("hand", "test")]
+        done = make("log-of-another-service", copies[0].folder, self.rig.path("service"))
+        self.assertEqual((done.returncode, KINDS["log-of-another-service"].words in done.stdout), (0, True), done.stderr)
+        KINDS["log-of-another-service"].function(copies[1], Folder(self.rig.path("service")))
+        self.assertEqual(copies[0].everything(), copies[1].everything())
+        self.assertNotEqual(copies[0].everything(), Folder(self.rig.path("good")).everything())
+        self.assertEqual(make("log-of-another-service", copies[0].folder).returncode, 64)
+        self.assertEqual(make("pack-byte", self.rig.path("no-store")).returncode, 1)
+        self.assertEqual(make("--list").stdout.count("\n"), len(KINDS))
 
     def test_an_older_genuine_head_is_not_noticed_and_that_is_said(self):
         """Without witnesses this is the promise that is not made."""
