@@ -9,10 +9,12 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "models")]
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "models"), os.path.join(HERE, "..")]
 import bip341_verify as model
 import policy_rig
 import rig as r
+from broken.kinds import KINDS
+from broken.store import Store
 from upgrade_rig import NEW_PCR0, NewBuild, measured
 
 BUILD = os.environ.get("HOLDFAST_BUILD", os.path.join(HERE, "..", "..", "build"))
@@ -161,6 +163,31 @@ class Handover(policy_rig.Maintainers):
         self.assertEqual(new.status()["phase"], "announcing")
         # and may be made anew
         self.assertEqual(self.grant(release, self.announcement(new))[0], 200)
+        new.wait_phase("serving")
+        self.assertEqual(new.sign(self.spend)[0], 200)
+
+    def test_an_altered_grant(self):
+        """The build it is for says so and goes on waiting; with the good one back in its place it takes over."""
+        self.policy()
+        release = self.make_release()
+        self.submit("release", "release.json", "a", "b")
+        new = self.new_build()
+        announcement = self.announcement(new)
+        new.kill_enclave()
+        self.assertEqual(self.grant(release, announcement)[0], 200)
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        store, altered = Store(self.rig.store()), KINDS["grant-byte"]
+        name, = (n for n in os.listdir(self.rig.store("objects")) if n.startswith("grant-"))
+        good = store.object(name)
+        altered.function(store)
+        left = store.everything()
+        new.start_enclave(wait=False)
+        new.until(lambda: "does not hold" in new.enclave.text(), "the grant to be looked at", new.enclave)
+        self.assertRegex(new.enclave.text(), altered.words)
+        self.assertEqual(new.status()["phase"], "announcing")
+        self.assertEqual(new.sign(self.spend)[0], 503)
+        self.assertEqual(store.everything(), left, "a grant that was refused made something")
+        store.write(good, "objects", name)
         new.wait_phase("serving")
         self.assertEqual(new.sign(self.spend)[0], 200)
 
