@@ -123,8 +123,7 @@ static err point_of(struct point *p, uint8_t **bytes, size_t len)
     p->len = len;
     sha256(p->sha256, p->bytes, len);
     TRY(tail_parse(&p->tail, p->bytes, len));
-    TRY(tail_tree(&p->tree, &p->tail));
-    return read_state(p);
+    return tail_tree(&p->tree, &p->tail);
 }
 
 static err is_ours(struct journal *j, const struct point *p)
@@ -148,11 +147,15 @@ err journal_resume(struct journal *j, const struct head *head)
     if (e.code == E_ABSENT)
         FAIL(E_ABSENT, "the head needs the log's segment %s, and the store does not have it", head->log);
     TRY(e);
+    uint8_t hash[32];
+    sha256(hash, room, n);
+    if (memcmp(hash, head->log_sha256, 32) != 0)
+        FAIL(E_AUTH, "the log's segment %s is not the one the head names: damaged or exchanged", head->log);
     e = point_of(&p, &room, n);
-    if (!e.code && memcmp(p.sha256, head->log_sha256, 32) != 0)
-        e = err_log(E_AUTH, __FILE__, __LINE__, "the log's segment %s is not the one the head names: damaged or exchanged", head->log);
     if (!e.code)
         e = is_ours(j, &p);
+    if (!e.code)
+        e = read_state(&p);                /* not before it is authentic */
     if (e.code) {
         point_drop(&p);
         return e;
@@ -284,6 +287,7 @@ static err stage(void *self, struct head *next, uint64_t now)
     const bool sealed = next->generation != j->now.generation || memcmp(next->manifest_sha256, j->now.manifest, 32) != 0;
     TRY(make_segment(&bytes, &len, j, next, sealed, now));
     TRY(point_of(&j->staged, &bytes, len));
+    TRY(read_state(&j->staged));
     TRY(random_bytes(salt, sizeof salt));
     tail_name(j->staged.name, j->staged.tail.from, salt);
     memcpy(next->log, j->staged.name, TAIL_NAME);
