@@ -50,7 +50,7 @@ enum link_type {
     LINK_LISTED,           /* u32 objects held, u8 head present                               */
     LINK_DONE,             /* empty                                                           */
     LINK_ANCHOR,           /* u32 deadline in ms, var checkpoint note, var name of the log's tail -> LINK_ANCHORED; E_ABSENT: no witnesses at the parent */
-    LINK_ANCHORED,         /* u64 largest size that a witness told it has of another log, not below the checkpoint's (0: none), u32 n, n x LINK_COSIGNATURE */
+    LINK_ANCHORED,         /* u64 largest size that a witness told it has of another log, not below the checkpoint's, or the checkpoint's own where it has another beginning (0: none), u32 n, n x LINK_COSIGNATURE */
     LINK_LOG_READ,         /* u64 from, u32 limit (1..LINK_ENTRIES), var name of the log's tail -> LINK_LOG_ENTRIES */
     LINK_LOG_ENTRIES,      /* u32 n, n x var entry: from `from` on, as many as fit; none behind the log's end */
     LINK_LOG_PROVE,        /* u8 LINK_PROVE_*, u64 old size | index, u64 size, var name of the log's tail -> LINK_LOG_PROOF */

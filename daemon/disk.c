@@ -338,8 +338,9 @@ static const struct msg_rule keeper_rules[] = {
     { DISK_KEYS, 0, 0, IN(KNOWN), MSG_ONCE, on_keys },
     { DISK_GRANT_GET, 32, 32, IN(KNOWN), 0, disk_on_grant_get },
     { DISK_STILL, 0, 0, IN(MOUNTED), 0, disk_on_still },
-    { DISK_GRANT_PUT, 80, FRAME_MAX, IN(MOUNTED), MSG_ONCE, disk_on_grant_put },
+    { DISK_GRANT_PUT, 80, FRAME_MAX, IN(MOUNTED), 0, disk_on_grant_put },
     { DISK_PERMIT, 24, FRAME_MAX, IN(MOUNTED), 0, disk_on_permit },
+    { DISK_LOG_SEEN, 0, 0, IN(MOUNTED), 0, disk_on_log_seen },
     { DISK_LOG_ADD, 9, FRAME_MAX, IN(MOUNTED), 0, disk_on_log_add },
 };
 static const struct msg_rule web_rules[] = {
@@ -349,7 +350,7 @@ static const struct msg_rule web_rules[] = {
 static const struct msg_rule book_rules[] = {
     { BOOK_DIRTY, 0, 0, IN(MOUNTED), 0, disk_on_dirty }, { BOOK_SEAL, 0, 0, IN(MOUNTED), 0, disk_on_book_seal },
 };
-static const struct msg_table keeper_table = { keeper_rules, 9 }, web_table = { web_rules, 5 }, book_table = { book_rules, 2 };
+static const struct msg_table keeper_table = { keeper_rules, 10 }, web_table = { web_rules, 5 }, book_table = { book_rules, 2 };
 
 /* The last seal: the book is closed first, so that what is sealed is a closed database. */
 static err finish(struct disk *d)

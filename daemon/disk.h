@@ -23,6 +23,7 @@ struct disk_log {
     uint64_t anchored_generation;        /* that the newest cosigned checkpoint covers        */
     uint64_t asked_generation;
     bool     anchored;                   /* the keeper was told                               */
+    bool     reading, more;              /* the keeper has not read the last word yet; there is a newer one */
     bool     held;                       /* the generation is older than the log's last: nothing is written before a permit */
     struct wire_boot pending;            /* this start, for the entry that a permit allows    */
     bool     owes;                       /* a BOOK_SEAL waits until `owed` entries are cosigned */
@@ -86,7 +87,8 @@ struct disk {
 struct opening { bool fresh; const uint8_t *genesis; size_t genesis_len; struct wire_boot boot; };
 
 uint64_t disk_now_ms(void);
-/* Is nothing to be sealed: handed over, or put back and not permitted? */
+/* Is nothing to be sealed: handed over; put back and not permitted; or not cosigned yet? Nothing is signed before that, so there is
+ * nothing to keep, and a permit names the state exactly as it was found. */
 bool disk_keeps_still(const struct disk *d);
 /* Receive the seal key (DISK_OPEN) and the volume key (DISK_VOLUME) into the arena. */
 err  disk_take_key(void *self);
@@ -120,7 +122,8 @@ err  disk_on_dirty(void *self, int fd, const struct msg *m, int *pass);
 
 /* disk_log.c. Before the sandbox closes: read the trust policy that the configuration names. Fails: E_FORMAT, E_ABSENT. */
 err  disk_log_warm_up(struct role_env *env);
-/* Begin the service's log, or go on with the one that the head names, which must end with the head's generation. Fails: E_STATE (rollback), as the journal. */
+/* Begin the service's log, or go on with the one that the head names. One that does not end with the head's generation
+ * was put back: then nothing is written (log.held). Fails: as the journal. */
 err  disk_log_open(struct disk *d, const struct opening *o);
 /* The restored service's disk is open: log this start, durably. */
 err  disk_log_booted(struct disk *d, const struct opening *o);
@@ -142,6 +145,7 @@ err  disk_on_permit(void *self, int fd, const struct msg *m, int *pass);
 /* Log this start. */
 err  disk_log_add_boot(struct disk *d, const struct wire_boot *b, const struct head *head);
 err  disk_on_standing(void *self, int fd, const struct msg *m, int *pass);
+err  disk_on_log_seen(void *self, int fd, const struct msg *m, int *pass);
 err  disk_on_log_add(void *self, int fd, const struct msg *m, int *pass);
 
 /* disk_log_read.c: what web asks about the log's entries goes to the parent; sealing does not wait for it. */

@@ -112,6 +112,7 @@ err disk_on_grant_put(void *self, int fd, const struct msg *m, int *pass)
     rd_copy(&r, e.build, 32);
     const uint8_t *grant = rd_var(&r, GRANT_MAX, &n), *standing = rd_var(&r, TAIL_STATE_MAX, &standing_len);
     TRY(rd_end(&r, "DISK_GRANT_PUT"));
+    if (d->handed_over) FAIL(E_STATE, "a second grant");
     if (at != journal_size(d->journal)) return msg_send_error(fd, m, (err){ E_DENIED });   /* the log went on meanwhile */
     sha256(e.grant, grant, n);
     grant_name(name, e.build, e.grant);

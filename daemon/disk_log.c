@@ -63,7 +63,8 @@ err disk_log_add_boot(struct disk *d, const struct wire_boot *b, const struct he
     return journal_add(d->journal, &e);
 }
 
-/* An older generation under the newest log. Where nobody was named who has to allow it, it is the operator's to do, and is logged for ever. */
+/* An older generation under the newest log. Where nobody was named who has to allow it, it is the operator's to do, and is logged for ever.
+ * A generation that the log does not know is nobody's to do: the log was put back. */
 static err put_back(struct disk *d, const struct opening *o)
 {
     struct entry e = { .kind = ENTRY_ROLLBACK, .time = o->boot.time, .generation = d->head.head.generation };
@@ -72,10 +73,10 @@ static err put_back(struct disk *d, const struct opening *o)
     e.known = journal_last(d->journal, newest);
     memcpy(e.manifest, d->head.head.manifest_sha256, 32);
     (void)journal_state(d->journal, &standing);
-    if (d->log.witnesses || standing) {
-        log_error("rollback detected: generation %llu is offered, but the log's last is %llu. Nothing is signed. Stop, put the newest copy back "
+    if (d->log.witnesses || standing || e.generation >= e.known) {
+        log_error("rollback detected: generation %llu is offered, but the log's last is %llu%s. Nothing is signed. Stop, put the newest copy back "
                   "(holdfast backups lists them) and start again; or have the maintainers sign a permit (holdfast permit)",
-                  (unsigned long long)e.generation, (unsigned long long)e.known);
+                  (unsigned long long)e.generation, (unsigned long long)e.known, e.generation == e.known ? ", another one" : "");
         d->log.held = true;
         return OK;
     }
@@ -123,7 +124,8 @@ err disk_log_booted(struct disk *d, const struct opening *o)
 
 /* ---- telling ---- */
 
-static err tell(struct disk *d)
+/* The keeper may be long in asking KMS: it gets one word at a time, so that nobody waits for it, and then the newest. */
+static err tell_both(struct disk *d, bool to_web)
 {
     BYTES body = NULL;
     struct wire_log *l = &d->log.shown;
@@ -140,9 +142,25 @@ static err tell(struct disk *d)
     wire_put_log(&w, l);
     wr_var(&w, d->log.note, d->log.note_len);
     TRY(wr_end(&w, "DISK_LOG"));
-    err e = msg_send(d->env->peer[ROLE_WEB], DISK_LOG, 0, body, w.len, 5000);
+    err e = to_web ? msg_send(d->env->peer[ROLE_WEB], DISK_LOG, 0, body, w.len, 5000) : OK;
     if (e.code && e.code != E_CLOSED) return e;             /* web is the first to go when the enclave stops */
+    d->log.more = d->log.reading;
+    if (d->log.reading) return OK;
+    d->log.reading = true;
     return msg_send(d->env->peer[ROLE_KEEPER], DISK_LOG, 0, body, w.len, 5000);
+}
+
+static err tell(struct disk *d)
+{
+    return tell_both(d, true);
+}
+
+err disk_on_log_seen(void *self, int fd, const struct msg *m, int *pass)
+{
+    struct disk *d = self;
+    (void)fd, (void)m, (void)pass;
+    d->log.reading = false;
+    return d->log.more ? tell_both(d, false) : OK;
 }
 
 static err tell_anchored(struct disk *d)

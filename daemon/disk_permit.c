@@ -12,7 +12,7 @@
 
 bool disk_keeps_still(const struct disk *d)
 {
-    return d->handed_over || d->log.held;
+    return d->handed_over || d->log.held || (d->log.witnesses && !d->log.anchored);
 }
 
 static err add_reopen(struct disk *d, uint64_t now)

@@ -13,10 +13,11 @@ err keeper_on_log(void *self, int fd, const struct msg *m, int *pass)
     struct keeper *k = self;
     struct rd r = rd_of(m->body, m->len);
     size_t n = 0;
-    (void)fd, (void)pass;
+    (void)pass;
     wire_get_log(&r, &k->log);
     (void)rd_var(&r, WIRE_LOG_MOST, &n);
-    return rd_end(&r, "DISK_LOG");
+    TRY(rd_end(&r, "DISK_LOG"));
+    return msg_send(fd, DISK_LOG_SEEN, 0, NULL, 0, 5000);
 }
 
 static uint64_t now_ms(void)

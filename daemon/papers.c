@@ -206,6 +206,8 @@ err keeper_on_document(void *self, int fd, const struct msg *m, int *pass)
     err e = papers_look(&p, k);
     if (!e.code) e = known(&is, &v, &paper.document, &p);
     if (!e.code && !is) e = weigh(&v, &p, &paper, list, &k->env->config, k->state == PHASE_WITNESSING && k->log.freshness == FRESH_ROLLBACK);
+    /* Before the witnesses have cosigned this start its state may be an old one: nothing but a permit is taken. */
+    if (!e.code && !is && !v.reason && k->state == PHASE_WITNESSING && v.d.kind != DOCUMENT_PERMIT) return msg_send_error(fd, m, (err){ E_STATE });
     if (!e.code && !is && !v.reason) e = accept(k, &p, &v, &paper);
     if (e.code) return msg_send_error(fd, m, (err){ E_IO });
     if (!v.reason) v.outcome = PAPER_AGREED;

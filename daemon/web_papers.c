@@ -30,8 +30,7 @@ static json_t *text_json(struct rd *r)
     return p ? json_stringn(p, n) : NULL;
 }
 
-/* Answers with it (taken); one that cannot be made is for want of memory. */
-static void answer(struct web_request *r, int status, json_t *body)
+void web_answer_value(struct web_request *r, int status, json_t *body)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
@@ -111,13 +110,13 @@ static err on_judged(struct web *w, struct web_request *r, const struct msg *m)
     TRY(rd_end(&in, "KEEPER_JUDGED"));
     if (outcome >= PAPER_OUTCOMES || kind >= DOCUMENT_KINDS || reason >= REASONS || state >= PAPER_STATES) FAIL(E_FORMAT, "a judgement of no kind");
     if (outcome == PAPER_AGREED) {
-        answer(r, 200, json_pack("{s:s, s:O, s:s, s:I, s:I, s:O}", "kind", document_type((enum document_kind)kind), "hash", hash, "state", states[state],
+        web_answer_value(r, 200, json_pack("{s:s, s:O, s:s, s:I, s:I, s:O}", "kind", document_type((enum document_kind)kind), "hash", hash, "state", states[state],
                                  "ready_at", (json_int_t)ready_at, "now", (json_int_t)now, "account", account));
         return OK;
     }
     /* What is no document is the client's mistake; what is one is refused by the rules. */
     snprintf(id, sizeof id, "%016llx", (unsigned long long)r->id);
-    answer(r, reason == REASON_FORM || reason == REASON_UNKNOWN_FORMAT ? 400 : 403,
+    web_answer_value(r, reason == REASON_FORM || reason == REASON_UNKNOWN_FORMAT ? 400 : 403,
            json_pack("{s:s, s:s, s:s, s:O, s:I}", "error", reason_text((enum reason)reason), "reason", reason_name((enum reason)reason), "request_id", id,
                      "account", account, "now", (json_int_t)now));
     return OK;
@@ -179,7 +178,7 @@ static err on_standing(struct web *w, struct web_request *r, const struct msg *m
     if (n > STANDING_RELEASES) in.bad = true;
     for (uint32_t i = 0; i < n && rd_ok(&in); i++) json_array_append_new(releases, release_json(&in));
     TRY(rd_end(&in, "KEEPER_STANDING_IS"));
-    answer(r, 200, json_pack("{s:O, s:O, s:O, s:I}", "policy", policy, "next_policy", next, "releases", releases, "now", (json_int_t)now));
+    web_answer_value(r, 200, json_pack("{s:O, s:O, s:O, s:I}", "policy", policy, "next_policy", next, "releases", releases, "now", (json_int_t)now));
     return OK;
 }
 

@@ -25,6 +25,10 @@ bool web_array(const json_t *of, const char *name, json_t **out, struct web_prob
 bool web_integer(const json_t *of, const char *name, int64_t min, int64_t max, int64_t *out, struct web_problem *why);
 bool web_text(const json_t *of, const char *name, const char **out, size_t *n, struct web_problem *why);
 
+/* Answer with it (taken; one that cannot be made is for want of memory). */
+struct web_request;
+void web_answer_value(struct web_request *r, int status, json_t *body);
+
 /* Exactly n bytes from 2n digits of either case; says nothing in the log. */
 bool web_hex(uint8_t *out, size_t n, const char *hex, size_t digits);
 

@@ -10,14 +10,6 @@
 
 enum { GRANT_SECONDS = 200, ANNOUNCE_SECONDS = 20, DOCUMENT_MOST = 16 << 10, NONCE_MOST = 512 };
 
-static void answer(struct web_request *r, int status, json_t *body)
-{
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    json_decref(body);
-    if (text) web_answer_bytes(r, status, "application/json", (uint8_t *)text, strlen(text));
-    else web_answer_error(r, 500, "There is no memory for this answer.");
-}
-
 /* ---- GET /announcement ---- */
 
 static err on_announced(struct web *w, struct web_request *r, const struct msg *m)
@@ -31,7 +23,7 @@ static err on_announced(struct web *w, struct web_request *r, const struct msg *
     if (mem_new(&text, base64_size(n)).code) web_answer_error(r, 500, "There is no memory for this answer.");
     else {
         base64_from((char *)text, doc, n);
-        answer(r, 200, json_pack("{s:s}", "document", (const char *)text));
+        web_answer_value(r, 200, json_pack("{s:s}", "document", (const char *)text));
     }
     return OK;
 }
@@ -80,8 +72,8 @@ static err on_granted(struct web *w, struct web_request *r, const struct msg *m)
     JSON json_t *object = text_json(&in);
     TRY(rd_end(&in, "KEEPER_GRANTED"));
     snprintf(id, sizeof id, "%016llx", (unsigned long long)r->id);
-    if (granted) answer(r, 200, json_pack("{s:s, s:O}", "granted", r->granting, "object", object));
-    else answer(r, 403, json_pack("{s:O, s:O, s:s}", "error", words, "reason", reason, "request_id", id));
+    if (granted) web_answer_value(r, 200, json_pack("{s:s, s:O}", "granted", r->granting, "object", object));
+    else web_answer_value(r, 403, json_pack("{s:O, s:O, s:s}", "error", words, "reason", reason, "request_id", id));
     return OK;
 }
 

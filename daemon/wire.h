@@ -102,6 +102,7 @@ enum wire_type {
     DISK_OPENED,         /* u64 generation, u64 requests recorded                                 */
     DISK_ANCHORED,       /* disk -> keeper, unasked, once: witnesses have cosigned this start, or none are configured */
     DISK_LOG,            /* disk -> keeper and web, unasked, at every change: wire_log, var newest checkpoint that is cosigned (a note) */
+    DISK_LOG_SEEN,       /* keeper -> disk: DISK_LOG was read, the next may come                    */
     DISK_STANDING,       /* empty -> DISK_STANDING_IS: u64 generation, 32 its manifest, u64 log size, var standing (policy/standing.h) */
     DISK_STANDING_IS,
     DISK_LOG_ADD,        /* var entry, var standing: durable together -> DISK_LOG_ADDED: u64 log size | MSG_ERROR */

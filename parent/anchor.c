@@ -150,8 +150,9 @@ static err on_end(struct run *r, size_t i)
         w->known = r->at.size;
     }
     if (v.word == ANCHOR_AHEAD && v.told > r->out->largest) r->out->largest = v.told;
-    /* Another tree of this very size: this log has a twin. */
-    if (v.word == ANCHOR_PARTED && r->at.size > r->out->largest) r->out->largest = r->at.size;
+    /* Another tree of this very size, or one that this longer one does not begin with (each start of an old store makes its log longer):
+     * this log has a twin. */
+    if ((v.word == ANCHOR_PARTED || v.word == ANCHOR_UNPROVED) && r->at.size > r->out->largest) r->out->largest = r->at.size;
     if (v.word == ANCHOR_BEHIND && w->follows < FOLLOWS) {
         w->known = v.told;
         w->follows++;

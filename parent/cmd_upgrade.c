@@ -12,7 +12,7 @@
 #include "parent/upgrade.h"
 #include "parent/verify.h"
 
-enum { SIGNATURE_FILE = 64 << 10, ASK_S = 60, GRANT_S = 180, POLL_MOST_S = 30, LOST_S = 15, LOST_MOST = 40 };
+enum { ASK_S = 60, GRANT_S = 180, POLL_MOST_S = 30, LOST_S = 15, LOST_MOST = 40 };
 
 static void upgrade_drop(struct upgrade *u)
 {
@@ -69,28 +69,14 @@ static enum exits post(struct upgrade *u, json_t **body, const struct call *c, c
     return call_take(c, body, e, &a);
 }
 
-static json_t *base64_json(const uint8_t *p, size_t n)
-{
-    TEXT text = malloc(base64_size(n));
-    if (!text) return NULL;
-    base64_from(text, p, n);
-    return json_string(text);
-}
-
 /* ---- 1: the release ---- */
 
 static enum exits submit(struct upgrade *u, const struct call *c)
 {
     JSON body = NULL;
-    JSON signatures = json_array();
-    for (size_t i = 0; i < c->repeated_count; i++) {
-        BYTES file = NULL;
-        size_t n = 0;
-        if (file_read(&file, &n, c->repeated[i], SIGNATURE_FILE).code) return say_failure(c, EXIT_USAGE, NULL, NULL, "upgrade: --sig %s cannot be read", c->repeated[i]);
-        json_array_append_new(signatures, base64_json(file, n));
-    }
-    JSON question = json_pack("{s:o, s:O}", "document", base64_json(u->release.bytes, u->release.n), "signatures", signatures);
-    enum exits code = post(u, &body, c, "/documents", &question, ASK_S, "submitting the release");
+    JSON question = NULL;
+    enum exits code = paper_question(&question, c, &u->release);
+    if (code == EXIT_DONE) code = post(u, &body, c, "/documents", &question, ASK_S, "submitting the release");
     if (code != EXIT_DONE) return code;
     const char *hash = json_string_value(json_object_get(body, "hash"));
     if (!hash || strcmp(hash, u->hash) != 0) return say_failure(c, EXIT_SERVER, NULL, NULL, "%s answers about another document than the release", call_url(c));
@@ -167,7 +153,7 @@ static enum exits await_release(struct upgrade *u, const struct call *c)
 
 static enum exits grant(struct upgrade *u, const struct call *c)
 {
-    JSON question = json_pack("{s:s, s:o}", "release", u->hash, "announcement", base64_json(u->document, u->n));
+    JSON question = json_pack("{s:s, s:o}", "release", u->hash, "announcement", paper_base64(u->document, u->n));
     enum exits code = post(u, &u->grant, c, "/upgrade/grant", &question, GRANT_S, "waiting for the grant");
     if (code != EXIT_DONE) return code;
     const char *granted = json_string_value(json_object_get(u->grant, "granted"));

@@ -26,6 +26,9 @@ enum exits paper_keys(struct maintainers *out, const struct call *c, const char 
 /* `init`, `sign`, `check`. The path is the operand behind the word, which init has none of. */
 enum exits paper_init(const struct call *c);
 enum exits paper_sign(const struct call *c, const char *path);
+/* What POST /documents is sent: the document with each signature given as --sig. Out: *out, to be dropped. */
+enum exits paper_question(json_t **out, const struct call *c, const struct paper *p);
+json_t *paper_base64(const uint8_t *p, size_t n);
 /* To the service at --url, with the signatures given. */
 enum exits paper_submit(const struct call *c, const char *path);
 enum exits paper_check(const struct call *c, const char *path);

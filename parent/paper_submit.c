@@ -12,7 +12,7 @@
 
 enum { SIGNATURE_FILE = 64 << 10, ASK_S = 150 };
 
-static json_t *base64_json(const uint8_t *p, size_t n)
+json_t *paper_base64(const uint8_t *p, size_t n)
 {
     TEXT text = malloc(base64_size(n));
     if (!text) return NULL;
@@ -20,18 +20,17 @@ static json_t *base64_json(const uint8_t *p, size_t n)
     return json_string(text);
 }
 
-static enum exits question(char **out, const struct call *c, const struct paper *p)
+enum exits paper_question(json_t **out, const struct call *c, const struct paper *p)
 {
     JSON signatures = json_array();
     for (size_t i = 0; i < c->repeated_count; i++) {
         BYTES file = NULL;
         size_t n = 0;
         if (file_read(&file, &n, c->repeated[i], SIGNATURE_FILE).code)
-            return say_failure(c, EXIT_USAGE, NULL, NULL, "%s submit: --sig %s cannot be read", c->command->name, c->repeated[i]);
-        json_array_append_new(signatures, base64_json(file, n));
+            return say_failure(c, EXIT_USAGE, NULL, NULL, "%s: --sig %s cannot be read", c->command->name, c->repeated[i]);
+        json_array_append_new(signatures, paper_base64(file, n));
     }
-    JSON body = json_pack("{s:o, s:O}", "document", base64_json(p->bytes, p->n), "signatures", signatures);
-    *out = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    *out = json_pack("{s:o, s:O}", "document", paper_base64(p->bytes, p->n), "signatures", signatures);
     return *out ? EXIT_DONE : say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
 }
 
@@ -58,9 +57,11 @@ enum exits paper_submit(const struct call *c, const char *path)
 {
     PAPER p = { 0 };
     TEXT text = NULL;
+    JSON question = NULL;
     JSON body = NULL;
     enum exits code = paper_load(&p, c, path, paper_kind(c));
-    if (code == EXIT_DONE) code = question(&text, c, &p);
+    if (code == EXIT_DONE) code = paper_question(&question, c, &p);
+    if (code == EXIT_DONE && !(text = json_dumps(question, JSON_COMPACT))) code = say_failure(c, EXIT_REFUSED, NULL, NULL, "no memory");
     if (code == EXIT_DONE)
         code = call_ask(c, &body, &(struct http_request){ .url = call_url(c), .path = "/documents", .body = text, .body_len = strlen(text), .timeout_s = ASK_S,
                                                          .progress = "submitting the document" });

@@ -273,7 +273,7 @@ def log_older_under_its_name(store, older):
     store.put("log", older.get("log"))
 
 
-# What follows is genuine in each of its parts. Maintainers (or witnesses) have to be named, or else the operator may do it, and it is logged.
+# What follows is genuine in each of its parts. The second is the operator's to do where neither maintainers nor witnesses are named, and is logged.
 
 @kind("log-older-under-newest-head", HELD, r"rollback detected: generation \d+ is offered, but the log's last is \d+", other="older")
 def log_older_under_newest_head(store, older):

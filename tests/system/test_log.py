@@ -327,6 +327,13 @@ class Log(unittest.TestCase):
         self.rolled_back()
         self.permit("permit.json")
         self.permit("other.json", generation=77)
+        self.assertEqual(self.submit("policy", "policy.json", "ab")[0], 200)      # what is in force already is told, and nothing new is taken
+        self.make("next.json", "policy", "init", "--previous", self.rig.path("policy.json"), "--delay", "60")
+        self.assertEqual(self.submit("policy", "next.json", "ab")[0], 409)
+        # nothing is written meanwhile, so a permit holds through a restart
+        self.assertEqual(self.rig.seal()[0], 409)
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.rolled_back()
         self.assertEqual(self.submit("permit", "permit.json", "a")[1]["reason"], "quorum")
         self.assertEqual(self.submit("permit", "other.json", "ab")[1]["reason"], "other-state")
         code, body = self.submit("permit", "permit.json", "ab")
@@ -371,6 +378,25 @@ class Log(unittest.TestCase):
         self.assertEqual(self.rig.enclave.stop(), 0)
         self.again()
         self.signs()
+
+    def test_an_older_log_is_nobodys_to_put_back(self):
+        """Also where neither witnesses nor maintainers are named, and the operator may go back to an older generation."""
+        self.rig.options["witness"] = ""
+        self.rig.start_parent()
+        self.rig.start_enclave()
+        self.assertEqual(self.rig.setup()[0], 200, self.rig.enclave.text())
+        self.assertEqual(self.rig.seal()[0], 200)
+        self.keep("older")
+        self.assertEqual(self.rig.seal()[0], 200)
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.keep("newest")
+        subprocess.run([sys.executable, os.path.join(HERE, "..", "broken", "make.py"), "log-older-under-newest-head", self.rig.store(), self.rig.path("older")], check=True)
+        self.again("witnessing")
+        self.assertEqual(self.rig.status()["freshness"], "rollback-detected")
+        self.assertEqual(self.rig.seal()[0], 409)
+        self.assertEqual(self.rig.enclave.stop(), 0)
+        self.put("newest")
+        self.again()
 
     def test_of_twins_one_goes_on(self):
         self.serve()
