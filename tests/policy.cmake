@@ -10,6 +10,7 @@ add_library(hf_policy_case STATIC policy_case.c policy_trial.c)
 target_link_libraries(hf_policy_case PUBLIC hf_policy PkgConfig::CHECK PRIVATE PkgConfig::CRYPTO PkgConfig::SECP)
 hf_unit(unit_policy_document SOURCES unit_policy_document.c LIBS hf_support hf_policy_case)
 hf_unit(unit_policy_signatures SOURCES unit_policy_signatures.c LIBS hf_support hf_policy_case)
+hf_unit(unit_policy_standing SOURCES unit_policy_standing.c LIBS hf_support hf_policy_case)
 hf_unit(unit_policy_judge SOURCES unit_policy_judge.c LIBS hf_support hf_policy_case)
 hf_unit(unit_policy_judge_others SOURCES unit_policy_judge_others.c LIBS hf_support hf_policy_case)
 

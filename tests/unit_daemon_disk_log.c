@@ -268,10 +268,45 @@ START_TEST(nobody_greets)
 }
 END_TEST
 
+static unsigned logs_heard(struct bench *b)
+{
+    unsigned n = 0;
+    for (struct msg m; (m = bench_heard(b->keeper)).type;) n += m.type == DISK_LOG;
+    return n;
+}
+
+/* However long it asks KMS: it finds one word about the log, and gets the newest when it has read that. */
+START_TEST(a_keeper_that_does_not_read_holds_up_nobody)
+{
+    enum { SEALS = 300 };
+    static say *const script[] = { NULL };
+    static struct bench b;
+    bench_open(&b, script, false);
+    b.d.log.reading = false;
+    (void)logs_heard(&b);
+    for (unsigned i = 0; i < SEALS; i++) {
+        bench_seal(&b, (uint8_t)(1 + i % 3));
+        ASSERT_OK(disk_log_tell(&b.d));
+        while (bench_heard(b.web).type) continue;
+    }
+    ck_assert_uint_eq(logs_heard(&b), 1);
+    ASSERT_OK(disk_on_log_seen(&b.d, -1, NULL, NULL));
+    struct wire_log l;
+    struct msg m = bench_heard(b.keeper);
+    ck_assert_uint_eq(m.type, DISK_LOG);
+    struct rd r = rd_of(m.body, m.len);
+    wire_get_log(&r, &l);
+    ck_assert_uint_eq(l.size, journal_size(b.d.journal));
+    ASSERT_OK(disk_on_log_seen(&b.d, -1, NULL, NULL));
+    ck_assert_uint_eq(logs_heard(&b), 0);
+    bench_close(&b);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return CHECK_SUITE("daemon_disk_log", nothing_but_a_quorum_begins_to_sign, who_signs_goes_on, at_a_start_a_twin_is_waited_out, a_quorum_outweighs_a_word, what_a_limit_counts_waits_for_a_quorum,
-        what_waits_for_nobody, nobody_greets);
+        what_waits_for_nobody, a_keeper_that_does_not_read_holds_up_nobody, nobody_greets);
 }
 
 CHECK_MAIN(suite)
