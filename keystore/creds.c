@@ -67,6 +67,9 @@ err creds_parse(struct creds *out, const char *json, size_t n)
     TRY(parse_expiration(&c.expires, expires));
     if (c.access_key[0] == '\0' || c.secret_key[0] == '\0')
         FAIL(E_FORMAT, "credentials without a key: the source answers an empty one");
+    /* Every source that is asked gives a role's credentials, and those are worth nothing without their token. */
+    if (c.token[0] == '\0')
+        FAIL(E_FORMAT, "credentials without a session token: the source answers an empty one");
     if (!header_safe(c.access_key) || !header_safe(c.token) || strpbrk(c.access_key, "/,"))
         FAIL(E_FORMAT, "credentials with characters that cannot be sent");
     *out = c;

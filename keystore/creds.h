@@ -38,7 +38,7 @@ struct creds_source {
  *        E_STATE (already expired), and what http_call() fails with. */
 err creds_fetch(struct creds *out, struct http *h, const struct creds_source *s, int64_t now);
 /* The JSON document of either source: {"AccessKeyId","SecretAccessKey","Token","Expiration",…}.
- * Fails: E_FORMAT, E_LIMIT. */
+ * Fails: E_FORMAT (also an empty key or token: a role always has one), E_LIMIT. */
 err creds_parse(struct creds *out, const char *json, size_t n);
 /* True when there are none or they end within ten minutes of `now`. */
 bool creds_stale(const struct creds *c, int64_t now);

@@ -263,6 +263,8 @@ START_TEST(creds_bad)
         { "{\"AccessKeyId\":\"A\\r\\nX: y\",\"SecretAccessKey\":\"s\",\"Token\":\"t\"," EXPIRES "}", E_FORMAT },
         { "{\"AccessKeyId\":\"\",\"SecretAccessKey\":\"s\",\"Token\":\"t\"," EXPIRES "}", E_FORMAT },
         { "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"\",\"Token\":\"t\"," EXPIRES "}", E_FORMAT },
+        { "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Token\":\"\"," EXPIRES "}", E_FORMAT },
+        { "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\"," EXPIRES "}", E_FORMAT },
         { "{\"AccessKeyId\":\"A/B\",\"SecretAccessKey\":\"s\",\"Token\":\"t\"," EXPIRES "}", E_FORMAT },
         { "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Token\":\"t\\nu\"," EXPIRES "}", E_FORMAT },
         { "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Token\":\"t u\"," EXPIRES "}", E_FORMAT },
